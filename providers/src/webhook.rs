@@ -1,0 +1,82 @@
+//! Webhooks as adapters see them: raw bytes first, proof second, meaning last.
+
+use muster_domain::phone::PhoneNumber;
+use muster_domain::status::Fact;
+
+/// A webhook as it arrived.
+#[derive(Clone, Copy, Debug)]
+pub struct WebhookRequest<'a> {
+    /// The public URL that the provider was given, query included: built from the configured base, never
+    /// from a `Host` or `X-Forwarded-*` header.
+    pub url: &'a str,
+    /// Its headers.
+    pub headers: &'a http::HeaderMap,
+    /// The body, untouched.
+    pub body: &'a [u8],
+    /// Now, in seconds since the Unix epoch, for schemes that carry a time.
+    pub now_s: i64,
+}
+
+/// A webhook that proved where it comes from. Only [`crate::Adapter::verify`] makes one.
+#[derive(Clone, Copy, Debug)]
+pub struct Verified<'a>(WebhookRequest<'a>);
+
+impl<'a> Verified<'a> {
+    pub(crate) fn new(request: WebhookRequest<'a>) -> Self {
+        Self(request)
+    }
+
+    /// The request that was verified.
+    pub fn request(&self) -> &WebhookRequest<'a> {
+        &self.0
+    }
+}
+
+/// Why a webhook is not believed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Forged {
+    /// It carries no signature.
+    #[error("the webhook carries no signature")]
+    Unsigned,
+    /// Its signature does not fit.
+    #[error("the webhook's signature does not fit")]
+    WrongSignature,
+    /// Its timestamp is too far from now: a replay, or a wrong clock.
+    #[error("the webhook's timestamp is too far from now")]
+    Stale,
+    /// It is signed by another account than the one whose path it came to.
+    #[error("the webhook is of another account")]
+    WrongAccount,
+}
+
+/// A verified webhook that is not in the provider's form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the webhook is not in the provider's form: {0}")]
+pub struct Unreadable(pub &'static str);
+
+/// One thing a webhook tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum WebhookEvent {
+    /// What became of a text that we sent. Which one, the callback URL says.
+    Receipt {
+        /// What it means for the message. `None`: a state that the provider does not document; kept and counted.
+        fact: Option<Fact>,
+        /// The provider's own id of the text.
+        provider_message_id: String,
+        /// The state in the provider's own word.
+        state: String,
+    },
+    /// A text that somebody sent to one of our numbers.
+    Reply {
+        /// Who sent it.
+        from: PhoneNumber,
+        /// Our number.
+        to: PhoneNumber,
+        /// What it says.
+        body: String,
+        /// Where its media are, at the provider.
+        media_urls: Vec<String>,
+        /// The provider's own id of the reply: the same each time it is delivered to us.
+        provider_message_id: String,
+    },
+}
