@@ -1,1 +1,247 @@
-//! Placeholder.
+//! Telnyx Messaging: JSON requests, error codes as text, webhooks signed with Ed25519 over a timestamp and
+//! the body. Telnyx cannot be told how long a text is valid.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use muster_domain::error::{ErrorClass, SendError};
+use muster_domain::provider::Provider;
+use muster_domain::status::Fact;
+use serde::{Deserialize, Serialize};
+
+use crate::refusal::{Code, Verdict, accepted, is_code, refused};
+use crate::signature::ed25519_fits;
+use crate::webhook::phone_number;
+use crate::{Account, Adapter, Answer, Forged, Text, Unreadable, Verified, WebhookEvent, WebhookRequest};
+
+/// A webhook whose time is further from ours than this is not believed: it may be a replay.
+const AGE_S_MAX: u64 = 300;
+
+/// See the module.
+pub(crate) struct Telnyx;
+
+impl Adapter for Telnyx {
+    fn provider(&self) -> Provider {
+        Provider::Telnyx
+    }
+
+    fn base_url(&self) -> &'static str {
+        "https://api.telnyx.com"
+    }
+
+    fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
+        let base = account.base_url.as_deref().unwrap_or(self.base_url()).trim_end_matches('/');
+        let mut bearer = HeaderValue::try_from(["Bearer ", &account.api_secret].concat())?;
+        bearer.set_sensitive(true);
+        let mut body = Vec::with_capacity(256 + text.body.len() + text.status_callback.len());
+        serde_json::to_writer(&mut body, &Send::from(text)).expect("strings and lists always serialize");
+        Request::post([base, "/v2/messages"].concat())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(AUTHORIZATION, bearer)
+            .body(Bytes::from(body))
+    }
+
+    fn answer(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
+        if status.is_success() {
+            return match serde_json::from_slice::<Created<'_>>(body) {
+                Ok(Created { data }) if !data.id.is_empty() => accepted(data.id.into_owned()),
+                Ok(_) | Err(_) => refused(status, headers, None),
+            };
+        }
+        let refusal = serde_json::from_slice::<Refusal<'_>>(body).ok();
+        let code = refusal
+            .and_then(|refusal| refusal.errors.into_iter().next())
+            .map(|error| Code { verdict: verdict(&error.code), text: error.code.into_owned() });
+        refused(status, headers, code)
+    }
+
+    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
+        let header = |name| request.headers.get(name).ok_or(Forged::Unsigned);
+        let signature = header("telnyx-signature-ed25519")?;
+        let timestamp = header("telnyx-timestamp")?.to_str().map_err(|_| Forged::WrongSignature)?;
+        let signed_s: i64 = timestamp.parse().map_err(|_| Forged::WrongSignature)?;
+        if request.now_s.abs_diff(signed_s) > AGE_S_MAX {
+            return Err(Forged::Stale);
+        }
+        let message = [timestamp.as_bytes(), b"|", request.body].concat();
+        if ed25519_fits(&account.webhook_key, &message, signature.as_bytes()) {
+            Ok(Verified::new(request))
+        } else {
+            Err(Forged::WrongSignature)
+        }
+    }
+
+    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
+        let webhook: Webhook<'_> = serde_json::from_slice(request.request().body)
+            .map_err(|_| Unreadable("not the JSON of a message event"))?;
+        let Event { event_type, payload } = webhook.data;
+        let event = match event_type.as_ref() {
+            "message.received" => reply(payload)?,
+            _ => receipt(payload)?,
+        };
+        Ok(vec![event])
+    }
+}
+
+/// A text as Telnyx reads it.
+#[derive(Serialize)]
+struct Send<'a> {
+    from: &'a str,
+    to: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    text: &'a str,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    media_urls: &'a [String],
+    r#type: &'static str,
+    webhook_url: &'a str,
+    use_profile_webhooks: bool,
+}
+
+impl<'a> From<&Text<'a>> for Send<'a> {
+    fn from(text: &Text<'a>) -> Self {
+        Self {
+            from: text.from.as_e164(),
+            to: text.to.as_e164(),
+            text: text.body,
+            media_urls: text.media_urls,
+            r#type: if text.media_urls.is_empty() { "SMS" } else { "MMS" },
+            webhook_url: text.status_callback,
+            // Otherwise a lapse of ours would send receipts to where the profile points, without our id.
+            use_profile_webhooks: false,
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct Created<'a> {
+    #[serde(borrow)]
+    data: CreatedData<'a>,
+}
+
+#[derive(Deserialize)]
+struct CreatedData<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Refusal<'a> {
+    #[serde(borrow)]
+    errors: Vec<ErrorCode<'a>>,
+}
+
+#[derive(Deserialize)]
+struct ErrorCode<'a> {
+    #[serde(borrow)]
+    code: Cow<'a, str>,
+}
+
+#[derive(Deserialize)]
+struct Webhook<'a> {
+    #[serde(borrow)]
+    data: Event<'a>,
+}
+
+#[derive(Deserialize)]
+struct Event<'a> {
+    #[serde(borrow)]
+    event_type: Cow<'a, str>,
+    payload: Payload<'a>,
+}
+
+/// The message that an event is about. Whatever else Telnyx writes into it is passed over.
+#[derive(Deserialize)]
+struct Payload<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    from: Option<Phone<'a>>,
+    to: Vec<Phone<'a>>,
+    text: Option<String>,
+    media: Option<Vec<Media>>,
+    errors: Option<Vec<ErrorCode<'a>>>,
+}
+
+#[derive(Deserialize)]
+struct Phone<'a> {
+    #[serde(borrow)]
+    phone_number: Cow<'a, str>,
+    status: Option<Cow<'a, str>>,
+}
+
+#[derive(Deserialize)]
+struct Media {
+    url: String,
+}
+
+/// Telnyx's documented codes. `None`: not documented, or not when this was written.
+fn verdict(code: &str) -> Option<Verdict> {
+    use ErrorClass as E;
+    use Verdict::{Passing, Permanent};
+    Some(match code.parse::<u32>().ok()? {
+        10009 | 10010 | 20001..=20003 | 20006 | 20008 | 40311 | 40313 => Permanent(E::Credentials),
+        // Out of funds, over the profile's spend limit, profile disabled, country not enabled.
+        20012..=20014 | 20100 | 40309 | 40312 | 40314 | 40331 | 40333 => Permanent(E::Account),
+        10002 | 10016 | 40012 | 40310 => Permanent(E::InvalidRecipient),
+        40001 => Permanent(E::Landline),
+        40300 => Permanent(E::OptedOut),
+        40002 | 40003 | 40009 | 40015 | 40017 | 40302 | 40304 | 40316 | 40317 | 40322 | 40328 => {
+            Permanent(E::Content)
+        }
+        40013 | 40100 | 40305..=40308 | 40315 | 40321 | 40325 => Permanent(E::SenderNumber),
+        // The number is still being set up.
+        40320 => Passing(E::SenderNumber),
+        40010 | 40019 | 40329 | 40330 => Permanent(E::Registration),
+        // 40318: the queue is full.
+        10011 | 40011 | 40018 | 40318 => Passing(E::Rate),
+        40016 => Passing(E::Cap),
+        10007 | 10008 | 10037 | 40004 | 40006 | 40008 => Passing(E::Transient),
+        40005 | 40014 => Permanent(E::Expired),
+        // One-time passwords to this phone are held back for a day.
+        40020 => Permanent(E::Blocked),
+        10004 | 10005 | 10015 | 10023 | 10025..=10029 | 10032 | 10033 | 40301 | 40319 => {
+            Permanent(E::BadRequest)
+        }
+        _ => return None,
+    })
+}
+
+fn receipt(payload: Payload<'_>) -> Result<WebhookEvent, Unreadable> {
+    let state = payload.to.first().and_then(|to| to.status.as_deref());
+    let state = state.ok_or(Unreadable("no state of the recipient"))?;
+    let undelivered = |otherwise| Some(Fact::ReceiptUndelivered(receipt_error(&payload, state, otherwise)));
+    let fact = match state {
+        // Unconfirmed is where Telnyx stops asking; the text was handed to the carrier all the same.
+        "queued" | "sending" | "sent" | "delivery_unconfirmed" => Some(Fact::ReceiptSent),
+        "delivered" => Some(Fact::ReceiptDelivered),
+        "delivery_failed" | "sending_failed" => undelivered(ErrorClass::Unknown),
+        "expired" => undelivered(ErrorClass::Expired),
+        _ => None,
+    };
+    let state = state.to_owned();
+    Ok(WebhookEvent::Receipt { fact, provider_message_id: payload.id.into_owned(), state })
+}
+
+fn receipt_error(payload: &Payload<'_>, state: &str, otherwise: ErrorClass) -> SendError {
+    match payload.errors.iter().flatten().next().filter(|error| is_code(&error.code)) {
+        Some(error) => SendError {
+            class: verdict(&error.code).map_or(otherwise, Verdict::class),
+            code: error.code.clone().into_owned(),
+        },
+        None => SendError { class: otherwise, code: state.to_owned() },
+    }
+}
+
+fn reply(payload: Payload<'_>) -> Result<WebhookEvent, Unreadable> {
+    let phone = |phone: Option<&Phone<'_>>, why| {
+        phone.and_then(|phone| phone_number(&phone.phone_number)).ok_or(Unreadable(why))
+    };
+    Ok(WebhookEvent::Reply {
+        from: phone(payload.from.as_ref(), "from is no phone number")?,
+        to: phone(payload.to.first(), "to is no phone number")?,
+        body: payload.text.unwrap_or_default(),
+        media_urls: payload.media.into_iter().flatten().map(|media| media.url).collect(),
+        provider_message_id: payload.id.into_owned(),
+    })
+}

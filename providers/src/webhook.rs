@@ -80,3 +80,11 @@ pub enum WebhookEvent {
         provider_message_id: String,
     },
 }
+
+/// The number in the E.164 form that providers write, such as `+12025550123`. `None` for short codes, names
+/// and numbers outside the North American plan: nobody there is one of our recipients.
+pub(crate) fn phone_number(e164: &str) -> Option<PhoneNumber> {
+    let digits = e164.strip_prefix("+1")?;
+    let plausible = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
+    plausible.then(|| PhoneNumber::from_e164_trusted(e164))
+}

@@ -1,0 +1,117 @@
+//! Signatures made by the providers' own software, over webhooks of known content.
+
+use http::{HeaderMap, HeaderName, HeaderValue};
+use muster_domain::provider::Provider;
+use muster_providers::{Account, Forged, WebhookRequest, adapter};
+
+const TWILIO_TOKEN: &str = "12345678901234567890123456789012";
+const STATUS_URL: &str = "https://gw.muster.example/hooks/twilio/t1/status?tenant=acme";
+const INBOUND_URL: &str = "https://gw.muster.example/hooks/twilio/t1/inbound";
+const RECEIPT: &str = "AccountSid=AC00000000000000000000000000000001&ApiVersion=2010-04-01\
+    &From=%2B14155550100&MessageSid=SM00000000000000000000000000000001&MessageStatus=delivered\
+    &SmsSid=SM00000000000000000000000000000001&SmsStatus=delivered&To=%2B12025550123";
+const REPLY: &str = "AccountSid=AC00000000000000000000000000000001\
+    &Body=Caf%C3%A9%20%E2%98%95%20%26%20more%3D1&From=%2B12025550123&MediaContentType0=image%2Fpng\
+    &MediaUrl0=https%3A%2F%2Fapi.twilio.com%2F2010-04-01%2FAccounts%2FAC1%2FMessages%2FMM2%2FMedia%2FME3\
+    &MessageSid=MM00000000000000000000000000000002&NumMedia=1&NumSegments=1&OptOutType=\
+    &To=%2B14155550100&ToCountry=US";
+
+fn twilio(url: &str, body: &str, signature: &str) -> Result<(), Forged> {
+    let account = Account {
+        account_sid: "AC00000000000000000000000000000001".into(),
+        api_secret: TWILIO_TOKEN.into(),
+        webhook_key: TWILIO_TOKEN.into(),
+        base_url: None,
+    };
+    let headers = headers(&[("x-twilio-signature", signature)]);
+    let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s: 0 };
+    adapter(Provider::Twilio).verify(&account, request).map(|_| ())
+}
+
+fn headers(pairs: &[(&'static str, &str)]) -> HeaderMap {
+    let value = |text| HeaderValue::from_str(text).expect("a header value");
+    pairs.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
+}
+
+#[test]
+fn twilio_receipts() {
+    assert_eq!(twilio(STATUS_URL, RECEIPT, "cW3lX3TYvqjnNYoZYgfVP1JbGbI="), Ok(()));
+    let undelivered = RECEIPT.replace("=delivered", "=undelivered") + "&ErrorCode=30005";
+    assert_eq!(twilio(STATUS_URL, &undelivered, "Nmbsbej6H1m6ZgXHwXtP73qcMmU="), Ok(()));
+    assert_eq!(twilio(STATUS_URL, &undelivered, "cW3lX3TYvqjnNYoZYgfVP1JbGbI="), Err(Forged::WrongSignature));
+}
+
+#[test]
+fn twilio_parameters_may_come_in_any_order() {
+    let mut pairs: Vec<_> = RECEIPT.split('&').collect();
+    pairs.reverse();
+    assert_eq!(twilio(STATUS_URL, &pairs.join("&"), "cW3lX3TYvqjnNYoZYgfVP1JbGbI="), Ok(()));
+}
+
+#[test]
+fn twilio_replies_with_and_without_the_default_port() {
+    let with_port = INBOUND_URL.replace(".example/", ".example:443/");
+    let (plain, ported) = ("x4NzZJPnS4SWjp3lWau0nRG8Eoo=", "z11+cacnBwVJxoQfLsZdsKw150U=");
+    for url in [INBOUND_URL, &with_port] {
+        assert_eq!(twilio(url, REPLY, plain), Ok(()), "{url}");
+        assert_eq!(twilio(url, REPLY, ported), Ok(()), "{url}");
+    }
+    let other_port = INBOUND_URL.replace(".example/", ".example:8443/");
+    assert_eq!(twilio(&other_port, REPLY, plain), Err(Forged::WrongSignature));
+}
+
+#[test]
+fn twilio_bodies_that_are_no_form() {
+    let url = "https://gw.muster.example/hooks/twilio/json\
+        ?bodySHA256=d5729c000e5de6b3a10698fec78d482db85d744f1be820d1382b6bda1cfb7795";
+    let (body, signature) = (r#"{"property":"value","boolean":true}"#, "S94MncHnwmE0vCFsHVMYUwM5mNA=");
+    assert_eq!(twilio(url, body, signature), Ok(()));
+    assert_eq!(twilio(url, &body.replace("true", "null"), signature), Err(Forged::WrongSignature));
+    let other_hash = url.replace("=d5729c", "=d5729d");
+    assert_eq!(twilio(&other_hash, body, signature), Err(Forged::WrongSignature));
+}
+
+/// This one names no account, so it is only believed as far as its signature: the next check refuses it.
+#[test]
+fn twilio_repeated_parameters_are_signed_once_each() {
+    let signature = "3EZRiTz6IaoxltodtJs3vOhP+Ek=";
+    assert_eq!(twilio(INBOUND_URL, "A=2&A=1&A=2&B=x", signature), Err(Forged::WrongAccount));
+    assert_eq!(twilio(INBOUND_URL, "A=2&A=3&A=2&B=x", signature), Err(Forged::WrongSignature));
+}
+
+const TELNYX_BODY: &str = r#"{"data":{"event_type":"message.finalized","id":"4ee8c3a6-4995-4309-a3c6-38e3db9ea4be","occurred_at":"2023-11-14T22:13:20.000+00:00","payload":{"id":"ac012cbf-5e09-46af-a69a-7c0e2d90993c","to":[{"phone_number":"+12025550123","status":"delivered"}]},"record_type":"event"},"meta":{"attempt":1,"delivered_to":"https://gw.muster.example/hooks/telnyx/t1"}}"#;
+const TELNYX_SIGNATURE: &str =
+    "kllDmujWfn3jE57wx5aCSoVEUtk9tSqCsPkYnBPtABx7UwGxyMzfDTyCzk+wMPAd0bhstz0/lvpPGXqNVmorCA==";
+const TELNYX_SIGNED_S: i64 = 1_700_000_000;
+
+fn telnyx(body: &str, timestamp: &str, now_s: i64) -> Result<(), Forged> {
+    let account = Account {
+        account_sid: String::new(),
+        api_secret: String::new(),
+        webhook_key: "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=".into(),
+        base_url: None,
+    };
+    let headers = headers(&[("telnyx-signature-ed25519", TELNYX_SIGNATURE), ("telnyx-timestamp", timestamp)]);
+    let url = "https://gw.muster.example/hooks/telnyx/t1";
+    let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s };
+    adapter(Provider::Telnyx).verify(&account, request).map(|_| ())
+}
+
+#[test]
+fn telnyx_receipts() {
+    assert_eq!(telnyx(TELNYX_BODY, "1700000000", TELNYX_SIGNED_S), Ok(()));
+    let spaced = format!("{TELNYX_BODY} ");
+    assert_eq!(telnyx(&spaced, "1700000000", TELNYX_SIGNED_S), Err(Forged::WrongSignature));
+    assert_eq!(telnyx(TELNYX_BODY, "1700000001", TELNYX_SIGNED_S), Err(Forged::WrongSignature));
+    assert_eq!(telnyx(TELNYX_BODY, "soon", TELNYX_SIGNED_S), Err(Forged::WrongSignature));
+}
+
+#[test]
+fn telnyx_webhooks_are_believed_for_five_minutes_either_way() {
+    for (away_s, expected) in
+        [(300, Ok(())), (-300, Ok(())), (301, Err(Forged::Stale)), (-301, Err(Forged::Stale))]
+    {
+        assert_eq!(telnyx(TELNYX_BODY, "1700000000", TELNYX_SIGNED_S + away_s), expected, "{away_s}");
+    }
+    assert_eq!(telnyx(TELNYX_BODY, "-9223372036854775808", i64::MAX), Err(Forged::Stale));
+}
