@@ -1,1 +1,20 @@
-//! Placeholder.
+//! The API and what crosses JetStream, as generated code. The `.proto` files beside it are the source; every
+//! rpc and field is explained there.
+
+/// The public API, package `muster.v1`.
+#[allow(missing_docs, clippy::all, reason = "generated code; the .proto files carry the comments")]
+pub mod v1 {
+    tonic::include_proto!("muster.v1");
+}
+
+/// What only Muster's own processes say to each other, package `muster.internal.v1`.
+pub mod internal {
+    /// Claims, the directory, and the frames on JetStream.
+    #[allow(missing_docs, clippy::all, reason = "generated code; the .proto files carry the comments")]
+    pub mod v1 {
+        tonic::include_proto!("muster.internal.v1");
+    }
+}
+
+/// The descriptors of the public API, for server reflection.
+pub const PUBLIC_DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/public.binpb"));

@@ -1,1 +1,16 @@
-//! Placeholder.
+//! What every service needs and no service should write twice: configuration, telemetry, shutdown, the gRPC
+//! server, NATS, errors, keys, and the only place that reads the clock.
+
+pub mod access;
+pub mod bus;
+pub mod clock;
+pub mod config;
+pub mod error;
+pub mod frame;
+pub mod grpc;
+pub mod key;
+pub mod service;
+pub mod supervise;
+pub mod topology;
+
+pub use error::{Error, Result};

@@ -1,0 +1,33 @@
+//! Compiles the protos with protox, so that no protoc has to be installed, and keeps their descriptors for
+//! server reflection.
+
+use std::path::PathBuf;
+
+use protox::prost::Message as _;
+
+/// Every proto file of ours; third-party ones come in by import.
+const FILES: &[&str] = &[
+    "muster/v1/campaigns.proto",
+    "muster/v1/contact_lists.proto",
+    "muster/v1/conversations.proto",
+    "muster/v1/messages.proto",
+    "muster/v1/numbers.proto",
+    "muster/v1/provider_accounts.proto",
+    "muster/v1/status.proto",
+    "muster/v1/tenants.proto",
+    "muster/v1/texting.proto",
+    "muster/internal/v1/claims.proto",
+    "muster/internal/v1/directory.proto",
+    "muster/internal/v1/frames.proto",
+];
+
+fn main() -> Result<(), Box<dyn std::error::Error>> {
+    println!("cargo::rerun-if-changed=muster");
+    let out = PathBuf::from(std::env::var("OUT_DIR")?);
+    let public = FILES.iter().copied().filter(|file| file.starts_with("muster/v1/"));
+    std::fs::write(out.join("public.binpb"), protox::compile(public, ["."])?.encode_to_vec())?;
+    tonic_prost_build::configure()
+        .bytes(".muster.internal.v1")
+        .compile_fds(protox::compile(FILES, ["."])?)?;
+    Ok(())
+}

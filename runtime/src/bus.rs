@@ -1,0 +1,121 @@
+//! NATS: connecting, refusing servers that would silently ignore what we rely on, and making sure that streams
+//! are what they must be.
+
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use async_nats::jetstream::consumer::{self, PullConsumer};
+use async_nats::jetstream::{self, stream};
+
+use crate::config::Nats;
+use crate::topology::Topology;
+
+/// The oldest nats-server that does what we rely on.
+const SERVER_OLDEST: (i64, i64, i64) = (2, 12, 0);
+/// How long a request to JetStream may take.
+const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// Publishes that may wait for their acks at once.
+const ACKS_INFLIGHT_MAX: usize = 4_096;
+
+/// A connection to NATS with JetStream, and the names of our streams there.
+#[derive(Clone, Debug)]
+pub struct Bus {
+    /// JetStream.
+    pub jetstream: jetstream::Context,
+    /// The names.
+    pub topology: Topology,
+}
+
+impl Bus {
+    /// Connects, checks the server's version, and creates or checks the streams.
+    ///
+    /// # Errors
+    /// Where the server cannot be reached, is too old, or did not take a setting that we rely on.
+    pub async fn connect(config: &Nats, name: &str) -> anyhow::Result<Self> {
+        let client = async_nats::ConnectOptions::new()
+            .name(name)
+            .connection_timeout(REQUEST_TIMEOUT)
+            .max_reconnects(None)
+            .connect(&config.url)
+            .await
+            .with_context(|| format!("cannot reach NATS at {}", config.url))?;
+        let (major, minor, patch) = SERVER_OLDEST;
+        if !client.is_server_compatible(major, minor, patch) {
+            let version = client.server_info().version;
+            bail!(
+                "nats-server {version} at {} is too old: {major}.{minor} or newer is needed, because older \
+                 ones silently ignore settings that keep texts from being lost",
+                config.url
+            );
+        }
+        let jetstream = jetstream::context::ContextBuilder::new()
+            .timeout(REQUEST_TIMEOUT)
+            .ack_timeout(REQUEST_TIMEOUT)
+            .max_ack_inflight(ACKS_INFLIGHT_MAX)
+            .backpressure_on_inflight(true)
+            .build(client);
+        let bus = Self { jetstream, topology: Topology::new(config) };
+        for wanted in bus.topology.streams() {
+            bus.ensure_stream(wanted).await?;
+        }
+        Ok(bus)
+    }
+
+    async fn ensure_stream(&self, wanted: stream::Config) -> anyhow::Result<()> {
+        let name = wanted.name.clone();
+        let stream = self
+            .jetstream
+            .get_or_create_stream(wanted.clone())
+            .await
+            .with_context(|| format!("cannot create the stream {name}"))?;
+        let got = &stream.cached_info().config;
+        let facts = |c: &stream::Config| {
+            (c.subjects.clone(), c.retention, c.discard, c.storage, c.num_replicas, c.max_age)
+        };
+        ensure!(
+            facts(got) == facts(&wanted),
+            "the stream {name} is not as it must be: asked for {:?}, the server has {:?}; \
+             delete it or correct it, then start again",
+            facts(&wanted),
+            facts(got)
+        );
+        Ok(())
+    }
+
+    /// The consumer of orders.
+    ///
+    /// # Errors
+    /// Where it cannot be created, or is not as it must be.
+    pub async fn work_consumer(&self) -> anyhow::Result<PullConsumer> {
+        let wanted = self.topology.work_consumer();
+        let consumer: PullConsumer = self
+            .jetstream
+            .create_consumer_on_stream(wanted.clone(), self.topology.work_stream())
+            .await
+            .context("cannot create the consumer of orders")?;
+        let got = &consumer.cached_info().config;
+        ensure!(
+            (got.ack_policy, got.ack_wait, got.max_ack_pending, got.max_deliver)
+                == (
+                    consumer::AckPolicy::Explicit,
+                    wanted.ack_wait,
+                    wanted.max_ack_pending,
+                    wanted.max_deliver
+                ),
+            "the consumer of orders is not as it must be: {got:?}"
+        );
+        Ok(consumer)
+    }
+
+    /// Publishes one frame and waits until JetStream has it.
+    ///
+    /// # Errors
+    /// Where no ack came in time: the frame may or may not be there, and publishing it again must be harmless.
+    pub async fn publish(
+        &self,
+        subject: String,
+        payload: bytes::Bytes,
+    ) -> Result<(), jetstream::context::PublishError> {
+        self.jetstream.publish(subject, payload).await?.await.map(|_ack| ())
+    }
+}

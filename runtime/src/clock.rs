@@ -1,0 +1,24 @@
+//! The clock and the dice: the only place that reads either.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use uuid::Uuid;
+
+/// Now, in microseconds since the Unix epoch.
+pub fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// A new identifier, ordered by time (UUIDv7, RFC 9562). Those of one process are strictly ascending.
+pub fn new_id() -> Uuid {
+    Uuid::now_v7()
+}
+
+/// `micros` since the Unix epoch as the API's timestamp.
+pub fn timestamp(micros: i64) -> prost_types::Timestamp {
+    prost_types::Timestamp {
+        seconds: micros.div_euclid(1_000_000),
+        nanos: i32::try_from(micros.rem_euclid(1_000_000)).unwrap_or(0) * 1_000,
+    }
+}

@@ -1,0 +1,115 @@
+//! One error for everything a caller can see: a kind, a message safe for strangers, and a private source.
+//!
+//! It becomes a gRPC `Status` with google.rpc details here and nowhere else, as the last step. The source is
+//! logged then, once, and never sent.
+
+use std::collections::HashMap;
+
+use tonic::{Code, Status};
+use tonic_types::{ErrorDetails, StatusExt as _};
+
+/// The domain of every `ErrorInfo` (AIP-193).
+const DOMAIN: &str = "muster.v1";
+
+/// What went wrong, for a caller.
+#[derive(Debug, thiserror::Error)]
+#[error("{message}")]
+pub struct Error {
+    code: Code,
+    reason: &'static str,
+    message: String,
+    field: Option<String>,
+    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+/// A result whose error a caller can see.
+pub type Result<T> = std::result::Result<T, Error>;
+
+impl Error {
+    fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
+        Self { code, reason, message: message.into(), field: None, source: None }
+    }
+
+    /// A field of the request is wrong. `field` is its path, such as `campaign.template`.
+    pub fn invalid(field: impl Into<String>, message: impl Into<String>) -> Self {
+        let field = field.into();
+        let message = format!("{field}: {}", message.into());
+        Self { field: Some(field), ..Self::new(Code::InvalidArgument, "INVALID_ARGUMENT", message) }
+    }
+
+    /// There is no such thing, or it is somebody else's: a caller cannot tell which.
+    pub fn not_found(name: &str) -> Self {
+        Self::new(Code::NotFound, "NOT_FOUND", format!("{name} was not found"))
+    }
+
+    /// It is there already.
+    pub fn already_exists(what: impl Into<String>) -> Self {
+        Self::new(Code::AlreadyExists, "ALREADY_EXISTS", what)
+    }
+
+    /// The system is not in the state that the call needs. `reason` is for programs, in UPPER_SNAKE_CASE.
+    pub fn precondition(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Code::FailedPrecondition, reason, message)
+    }
+
+    /// The caller is known and may not do this.
+    pub fn forbidden(message: impl Into<String>) -> Self {
+        Self::new(Code::PermissionDenied, "PERMISSION_DENIED", message)
+    }
+
+    /// The caller is not known.
+    pub fn unauthenticated() -> Self {
+        let message = "send a valid key as the metadata `authorization: Bearer {key}`";
+        Self::new(Code::Unauthenticated, "UNAUTHENTICATED", message)
+    }
+
+    /// The token or range asked for is gone.
+    pub fn out_of_range(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Code::OutOfRange, reason, message)
+    }
+
+    /// Something that we depend on does not answer; the same call may work later.
+    pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let error = Self::new(Code::Unavailable, "UNAVAILABLE", "the service cannot answer now; try again");
+        Self { source: Some(source.into()), ..error }
+    }
+
+    /// A fault of ours.
+    pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
+        let error = Self::new(Code::Internal, "INTERNAL", "an internal error; it has been logged");
+        Self { source: Some(source.into()), ..error }
+    }
+
+    /// The code that a caller will see.
+    pub fn code(&self) -> Code {
+        self.code
+    }
+}
+
+impl From<Error> for Status {
+    fn from(error: Error) -> Self {
+        if let Some(source) = &error.source {
+            tracing::error!(code = ?error.code, error = format!("{:#}", Chain(source.as_ref())), "a call failed");
+        }
+        let mut details = ErrorDetails::with_error_info(error.reason, DOMAIN, HashMap::new());
+        if let Some(field) = error.field {
+            details.add_bad_request_violation(field, error.message.clone());
+        }
+        Status::with_error_details(error.code, error.message, details)
+    }
+}
+
+/// An error with all of its sources, for logs.
+struct Chain<'a>(&'a (dyn std::error::Error + Send + Sync));
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(error) = source {
+            write!(f, ": {error}")?;
+            source = error.source();
+        }
+        Ok(())
+    }
+}
