@@ -9,6 +9,7 @@ pub mod error;
 pub mod frame;
 pub mod grpc;
 pub mod key;
+pub mod name;
 pub mod service;
 pub mod supervise;
 pub mod topology;
