@@ -9,6 +9,8 @@
 //! to, what a receipt said. Facts are never refused for being late. Absence of evidence never permits a
 //! second send: only [`Fact::NotAccepted`] does.
 
+use std::cmp::Reverse;
+
 use crate::error::SendError;
 
 /// Where a message is in its life. The numbers are those of the database and the API.
@@ -106,7 +108,8 @@ impl Status {
 pub struct State {
     /// Where it is.
     pub status: Status,
-    /// Which attempt it is in, from 1. A new attempt is made only after [`Fact::NotAccepted`].
+    /// Which attempt it is in, from 1. A new attempt is made only after [`Fact::NotAccepted`]. Of a message
+    /// that the provider accepted: the attempt that was accepted, even if a later one had been planned.
     pub attempt: u16,
     /// Why it failed, was not delivered, or is unconfirmed; or why the last attempt was not accepted.
     pub error: Option<SendError>,
@@ -219,11 +222,21 @@ pub fn apply(state: &State, event: &Event) -> State {
 }
 
 fn decide(state: &State, decision: Decision) -> State {
-    if decision.from().contains(&state.status) {
-        State { status: decision.to(), ..state.clone() }
-    } else {
-        state.clone()
+    if !decision.from().contains(&state.status) {
+        return state.clone();
     }
+    let error = match decision {
+        // The reason why an earlier attempt was not accepted says nothing of the call that now begins, and
+        // must not be taken for the reason why this one is unconfirmed.
+        Decision::Claim | Decision::Reap => None,
+        Decision::Queue
+        | Decision::Order
+        | Decision::Withdraw
+        | Decision::Cancel
+        | Decision::Suppress
+        | Decision::Expire => state.error.clone(),
+    };
+    State { status: decision.to(), attempt: state.attempt, error }
 }
 
 /// Facts form a ladder of evidence, and a message only climbs it: so their order does not matter. Evidence of
@@ -242,12 +255,14 @@ fn learn(state: &State, attempt: u16, fact: &Fact) -> State {
 }
 
 fn climb(state: &State, attempt: u16, to: Status, error: Option<&SendError>) -> State {
-    let next = State { status: to, attempt: state.attempt.max(attempt), error: error.cloned() };
-    let tells_more = to.evidence() > state.status.evidence();
-    // Two facts that tell equally much and give different reasons: the lesser reason is kept, so that
-    // the order they came in leaves no trace.
-    let same_but_earlier = to == state.status && next.error < state.error;
-    if tells_more || same_but_earlier { next } else { state.clone() }
+    let next = State { status: to, attempt, error: error.cloned() };
+    if rank(&next) < rank(state) { next } else { state.clone() }
+}
+
+/// A total order of what facts may leave behind, the one that stays first: so the order they came in leaves no
+/// trace. More evidence first; of equals, the earlier attempt; then a reason rather than none; then the lesser.
+fn rank(state: &State) -> (Reverse<u8>, u16, bool, Option<&SendError>) {
+    (Reverse(state.status.evidence()), state.attempt, state.error.is_none(), state.error.as_ref())
 }
 
 fn retry(state: &State, error: &SendError) -> State {
