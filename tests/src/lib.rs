@@ -1,1 +1,22 @@
-//! Placeholder.
+//! The harness behind the tests, the demo and the lab: real servers and our own binaries as processes.
+//!
+//! It promises that nothing has to be set up first (servers are found or fetched), that whatever it starts
+//! ends with it, even when it is killed with -9, and that no test is skipped because a server is missing:
+//! then it fails and says what would help.
+//!
+//! - [`servers`] starts PostgreSQL and nats-server; [`shared`] is the pair that one test binary shares.
+//! - [`process`] runs any program with a log, a readiness check, kill -9, restart and its use of CPU and memory.
+//! - [`binaries`] builds our own binaries once.
+//! - [`devtools`] finds or fetches the servers' programs.
+
+pub mod binaries;
+pub mod devtools;
+mod environment;
+pub mod process;
+pub mod run_dir;
+pub mod servers;
+pub mod wait;
+
+pub use process::{Process, Ready, Spec, Usage};
+pub use run_dir::RunDir;
+pub use servers::{NatsOptions, NatsServer, Postgres, PostgresOptions, Shared, shared};

@@ -1,0 +1,4 @@
+//! The stories of the whole system, on real servers.
+
+mod processes;
+mod servers;
