@@ -55,10 +55,20 @@ impl Bus {
             .backpressure_on_inflight(true)
             .build(client);
         let bus = Self { jetstream, topology: Topology::new(config) };
-        for wanted in bus.topology.streams() {
-            bus.ensure_stream(wanted).await?;
-        }
+        bus.ensure_streams().await?;
         Ok(bus)
+    }
+
+    /// Creates the streams that are not there, and checks those that are. A stream may be lost while services
+    /// run; whoever notices calls this.
+    ///
+    /// # Errors
+    /// Where a stream cannot be created, or is not as it must be.
+    pub async fn ensure_streams(&self) -> anyhow::Result<()> {
+        for wanted in self.topology.streams() {
+            self.ensure_stream(wanted).await?;
+        }
+        Ok(())
     }
 
     async fn ensure_stream(&self, wanted: stream::Config) -> anyhow::Result<()> {

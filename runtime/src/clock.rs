@@ -1,6 +1,6 @@
 //! The clock and the dice: the only place that reads either.
 
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
@@ -8,6 +8,11 @@ use uuid::Uuid;
 pub fn now_us() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// Now, by a clock that never jumps: for deadlines.
+pub fn instant() -> Instant {
+    Instant::now()
 }
 
 /// A new identifier, ordered by time (UUIDv7, RFC 9562). Those of one process are strictly ascending.

@@ -2,9 +2,11 @@
 //! server, NATS, errors, keys, and the only place that reads the clock.
 
 pub mod access;
+pub mod batch;
 pub mod bus;
 pub mod clock;
 pub mod config;
+pub mod directory;
 pub mod error;
 pub mod frame;
 pub mod grpc;

@@ -46,3 +46,15 @@ pub async fn stop_requested() -> anyhow::Result<()> {
     tracing::info!("asked to stop");
     Ok(())
 }
+
+/// The process's name in events, claims and logs: the one given, or one made of the host's name and the
+/// process's id, with something random because containers share both.
+pub fn node_name(given: &str) -> String {
+    if !given.is_empty() {
+        return given.to_owned();
+    }
+    let host = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap_or_default();
+    let host = if host.trim().is_empty() { "node" } else { host.trim() };
+    let [.., high, low] = *crate::clock::new_id().as_bytes();
+    format!("{host}-{}-{high:02x}{low:02x}", std::process::id())
+}

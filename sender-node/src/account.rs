@@ -1,0 +1,96 @@
+//! Provider accounts: what it takes to call, kept for at most 5 seconds.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use muster_domain::id::{ProviderAccountId, TenantId};
+use muster_domain::provider::Provider;
+use muster_proto::internal::v1::Account as Listed;
+use muster_providers::Adapter;
+use muster_runtime::clock;
+use muster_runtime::directory::{Directory, Kept};
+use muster_runtime::frame::id_from;
+use tonic::Status;
+use uuid::Uuid;
+
+/// The pause before the directory is asked again.
+const RETRY_PAUSE: Duration = Duration::from_millis(100);
+
+/// A provider account, ready to call through.
+pub(crate) struct Account {
+    /// Whose it is.
+    pub(crate) tenant: TenantId,
+    /// The provider's rules.
+    pub(crate) adapter: &'static dyn Adapter,
+    /// Credentials and addresses.
+    pub(crate) credentials: muster_providers::Account,
+    /// Where receipts go, without the query that says which message they are for.
+    callback: String,
+}
+
+impl Account {
+    /// Where the receipts of a message's attempt go.
+    pub(crate) fn status_callback(&self, message: Uuid, attempt: u32) -> String {
+        format!("{}?m={message}&a={attempt}", self.callback)
+    }
+}
+
+/// Why there is no account to call through.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Missing {
+    /// There is none with this id.
+    None,
+    /// The directory did not answer in time.
+    Unknown,
+}
+
+/// The accounts, as the directory knows them.
+pub(crate) struct Accounts {
+    directory: Directory,
+    public_base_url: String,
+    kept: Kept<Uuid, Account>,
+}
+
+impl Accounts {
+    /// Accounts whose receipts go to the gateway at `public_base_url`.
+    pub(crate) fn new(directory: Directory, public_base_url: &str) -> Self {
+        let public_base_url = public_base_url.trim_end_matches('/').to_owned();
+        Self { directory, public_base_url, kept: Kept::new() }
+    }
+
+    /// The account with this id. Asks again until `until` where the directory does not answer.
+    pub(crate) async fn get(&self, id: Uuid, until: Instant) -> Result<Arc<Account>, Missing> {
+        loop {
+            match self.kept.get(&id, self.ask(id)).await {
+                Ok(found) => return found.ok_or(Missing::None),
+                Err(status) if clock::instant() + RETRY_PAUSE >= until => {
+                    tracing::warn!(code = ?status.code(), error = status.message(), "no answer about an account");
+                    return Err(Missing::Unknown);
+                }
+                Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
+            }
+        }
+    }
+
+    async fn ask(&self, id: Uuid) -> Result<Option<Account>, Status> {
+        let Some(listed) = self.directory.account(ProviderAccountId(id)).await? else { return Ok(None) };
+        read(listed, &self.public_base_url).map(Some)
+    }
+}
+
+fn read(listed: Listed, public_base_url: &str) -> Result<Account, Status> {
+    let unknown = || Status::internal("the directory knows an account that this build does not");
+    let tenant = id_from(&listed.tenant_id).map(TenantId).ok_or_else(unknown)?;
+    let provider = i16::try_from(listed.provider).ok().and_then(Provider::from_code).ok_or_else(unknown)?;
+    Ok(Account {
+        tenant,
+        adapter: muster_providers::adapter(provider),
+        callback: format!("{public_base_url}/webhooks/{}/status", listed.webhook_token),
+        credentials: muster_providers::Account {
+            account_sid: listed.account_sid,
+            api_secret: listed.api_secret,
+            webhook_key: listed.webhook_key,
+            base_url: Some(listed.base_url).filter(|url| !url.is_empty()),
+        },
+    })
+}

@@ -1,0 +1,110 @@
+//! The one call for a message, and what it came to.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use muster_domain::error::{ErrorClass, SendError};
+use muster_domain::phone::PhoneNumber;
+use muster_domain::status::Fact;
+use muster_proto::internal::v1::{self, ClaimedMessage, Event, event};
+use muster_providers::{Answer, Text};
+use muster_runtime::clock;
+use muster_runtime::frame::{WireFact, id_bytes, id_from};
+use uuid::Uuid;
+
+use crate::account::{Account, Accounts, Missing};
+use crate::claim::Claimed;
+use crate::http::{Failure, Pool};
+
+/// What the one call for a message came to.
+#[derive(Debug)]
+pub(crate) struct Outcome {
+    message_id: Bytes,
+    attempt: u32,
+    /// Empty where the account, and so its tenant, could not be learned.
+    tenant_id: Bytes,
+    answer: Answer,
+    time_us: i64,
+}
+
+impl Claimed {
+    /// Makes the call, if it may still begin.
+    pub(crate) async fn call(self, accounts: &Accounts, pool: &Pool) -> Outcome {
+        let Self { message, until } = self;
+        let account = match id_from(&message.account_id) {
+            Some(id) => accounts.get(id, until).await,
+            None => Err(Missing::None),
+        };
+        let (answer, tenant_id) = match &account {
+            Ok(account) => (ask(&message, account, pool, until).await, id_bytes(account.tenant.0)),
+            Err(missing) => (without_account(*missing), Bytes::new()),
+        };
+        let ClaimedMessage { message_id, attempt, .. } = message;
+        Outcome { message_id, attempt, tenant_id, answer, time_us: clock::now_us() }
+    }
+}
+
+async fn ask(
+    message: &ClaimedMessage,
+    account: &Arc<Account>,
+    pool: &Pool,
+    until: std::time::Instant,
+) -> Answer {
+    let id = id_from(&message.message_id).unwrap_or(Uuid::nil());
+    let to = PhoneNumber::from_e164_trusted(message.to.as_str());
+    let from = PhoneNumber::from_e164_trusted(message.from.as_str());
+    let text = Text {
+        to: &to,
+        from: &from,
+        body: &message.body,
+        media_urls: &message.media_urls,
+        status_callback: &account.status_callback(id, message.attempt),
+        validity_s: message.validity_s,
+    };
+    let Ok(request) = account.adapter.request(&account.credentials, &text) else {
+        return failed(Failure::Unsendable);
+    };
+    match pool.call(request, until).await {
+        Ok(reply) => account.adapter.answer(reply.status, &reply.headers, &reply.body),
+        Err(failure) => failed(failure),
+    }
+}
+
+fn failed(failure: Failure) -> Answer {
+    let error = |class, code: &str| SendError { class, code: code.to_owned() };
+    answered(match failure {
+        Failure::Unsendable => Fact::Refused(error(ErrorClass::BadRequest, "unsendable")),
+        Failure::NotSent(code) => Fact::NotAccepted(error(ErrorClass::Transient, code)),
+        Failure::Unknown(code) => Fact::Ambiguous(error(ErrorClass::Unknown, code)),
+    })
+}
+
+fn without_account(missing: Missing) -> Answer {
+    let error = |class, code: &str| SendError { class, code: code.to_owned() };
+    answered(match missing {
+        Missing::None => Fact::Refused(error(ErrorClass::Account, "no-account")),
+        Missing::Unknown => Fact::NotAccepted(error(ErrorClass::Transient, "deadline")),
+    })
+}
+
+fn answered(fact: Fact) -> Answer {
+    Answer { fact, provider_message_id: None, retry_after_s: None }
+}
+
+impl From<Outcome> for Event {
+    fn from(outcome: Outcome) -> Self {
+        let Outcome { message_id, attempt, tenant_id, answer, time_us } = outcome;
+        let Answer { fact, provider_message_id, retry_after_s } = answer;
+        let WireFact { kind, error_class, error_code } = fact.into();
+        let outcome = v1::Outcome {
+            message_id,
+            attempt,
+            fact: kind.into(),
+            error_class,
+            error_code,
+            provider_message_id: provider_message_id.unwrap_or_default(),
+            retry_after_s: retry_after_s.unwrap_or_default(),
+        };
+        Self { time_us, tenant_id, kind: Some(event::Kind::Outcome(outcome)) }
+    }
+}

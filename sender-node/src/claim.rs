@@ -1,0 +1,96 @@
+//! Claims: the control-plane grants each message and attempt at most once, ever. What is not granted is not
+//! called, whatever the order said.
+
+use std::time::{Duration, Instant};
+
+use muster_proto::internal::v1::claim_service_client::ClaimServiceClient;
+use muster_proto::internal::v1::{ClaimMessagesRequest, ClaimedMessage};
+use muster_runtime::clock;
+use muster_runtime::directory::InternalChannel;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code, Status};
+
+use crate::order::Order;
+
+/// How long after a claim was asked for its calls may begin.
+const CALL_WITHIN: Duration = Duration::from_secs(10);
+/// How long an answer is waited for: longer than calls may begin, because an answer that comes too late still
+/// says which messages were certainly not called.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
+/// The pauses between tries to claim.
+const RETRY_PAUSE: std::ops::RangeInclusive<Duration> =
+    Duration::from_millis(50)..=Duration::from_millis(2_000);
+
+/// A message granted to this node: the right, and the duty, to make one call.
+#[derive(Debug)]
+pub(crate) struct Claimed {
+    /// All that the call needs.
+    pub(crate) message: ClaimedMessage,
+    /// No call may begin after this.
+    pub(crate) until: Instant,
+}
+
+/// Why an order was not claimed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NotClaimed {
+    /// The node is stopping; another may claim it.
+    Stopping,
+    /// The control-plane says that it is no order.
+    Refused,
+}
+
+/// Asks for claims.
+pub(crate) struct Claims {
+    client: ClaimServiceClient<InternalChannel>,
+    node: String,
+    stop: CancellationToken,
+}
+
+impl Claims {
+    /// Claims for `node`, until `stop`.
+    pub(crate) fn new(channel: InternalChannel, node: String, stop: CancellationToken) -> Self {
+        Self { client: ClaimServiceClient::new(channel), node, stop }
+    }
+
+    /// Claims what `order` names. Tries again for as long as the control-plane does not answer: an answer that
+    /// was lost granted something that nobody will grant again, but what it did not grant is still to be sent.
+    pub(crate) async fn claim(&self, order: Order) -> Result<Vec<Claimed>, NotClaimed> {
+        let Order { message_ids, attempts } = order;
+        let request = ClaimMessagesRequest { node: self.node.clone(), message_ids, attempts };
+        let mut pause = *RETRY_PAUSE.start();
+        loop {
+            // Taken before the request leaves, so it is earlier than the claim itself.
+            let until = clock::instant() + CALL_WITHIN;
+            match self.ask(request.clone()).await {
+                Ok(messages) => {
+                    return Ok(messages.into_iter().map(|message| Claimed { message, until }).collect());
+                }
+                Err(status) if status.code() == Code::InvalidArgument => {
+                    tracing::error!(error = status.message(), "an order was refused; it is dropped");
+                    return Err(NotClaimed::Refused);
+                }
+                Err(status) => {
+                    tracing::warn!(code = ?status.code(), error = status.message(), "cannot claim; trying again");
+                }
+            }
+            tokio::select! {
+                () = tokio::time::sleep(pause) => pause = (pause * 2).min(*RETRY_PAUSE.end()),
+                () = self.stop.cancelled() => return Err(NotClaimed::Stopping),
+            }
+        }
+    }
+
+    /// Waits until the node is stopping.
+    pub(crate) async fn stopping(&self) {
+        self.stop.cancelled().await;
+    }
+
+    async fn ask(&self, request: ClaimMessagesRequest) -> Result<Vec<ClaimedMessage>, Status> {
+        let mut client = self.client.clone();
+        let answer = client.claim_messages(request);
+        match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
+            Ok(answer) => answer.map(|answer| answer.into_inner().messages),
+            Err(_elapsed) => Err(Status::deadline_exceeded("the control-plane did not answer in time")),
+        }
+    }
+}

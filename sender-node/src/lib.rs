@@ -1,0 +1,102 @@
+//! The sender node: takes orders from JetStream, claims them from the control-plane, makes the one HTTP call
+//! for each message granted, and reports what came of it.
+//!
+//! - It calls only for what it was granted, and only within 10 seconds of asking.
+//! - One call is one HTTP request: no retries and no redirects once a byte of it may have been written.
+//! - An order is acked only when JetStream has the outcome of every call made for it.
+//! - It opens no database and keeps nothing: it may be killed at any instant. What was claimed and not yet
+//!   reported is then unconfirmed, and never sent again.
+//!
+//! A message's stages are types, each taken by value by the next: `Order` (order.rs), `Claimed`
+//! (claim.rs), `Outcome` (call.rs).
+
+mod account;
+mod call;
+mod claim;
+mod config;
+mod http;
+mod order;
+mod pull;
+mod work;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use muster_runtime::batch::{Events, Limits};
+use muster_runtime::bus::Bus;
+use muster_runtime::directory::Directory;
+use muster_runtime::supervise::Tasks;
+use muster_runtime::{grpc, service};
+
+use crate::account::Accounts;
+use crate::claim::Claims;
+use crate::http::Pool;
+use crate::pull::Puller;
+use crate::work::Worker;
+
+pub use crate::config::{Admin, Config};
+
+/// How outcomes are gathered: long enough for frames of about a hundred under load.
+const OUTCOMES: Limits =
+    Limits { linger: Duration::from_millis(2), frame_events_max: 256, frames_inflight_max: 4 };
+/// How often idle connections to providers are looked over.
+const SWEEP: Duration = Duration::from_secs(2);
+
+/// A running sender node.
+pub struct SenderNode {
+    tasks: Tasks,
+}
+
+impl SenderNode {
+    /// Connects to NATS and begins to work.
+    ///
+    /// # Errors
+    /// Where the configuration is wrong, or NATS is not there or not as it must be.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let node = service::node_name(&config.node);
+        let tasks = Tasks::default();
+        let bus = Bus::connect(&config.nats, &node).await?;
+        let channel = config.control_plane.channel(config.internal_token.clone())?;
+        let pool = Arc::new(Pool::new(config.call_timeout()).context("cannot set up TLS")?);
+        let worker = Arc::new(Worker::new(
+            Claims::new(channel.clone(), node.clone(), tasks.stop()),
+            Accounts::new(Directory::new(channel), &config.public_base_url),
+            pool.clone(),
+            Events::start(bus.clone(), node.clone(), OUTCOMES, &tasks),
+            config.calls_max,
+        ));
+        Puller::new(bus, worker, tasks.clone()).start();
+        tasks.keep_running("sweep idle connections", move || sweep(pool.clone()));
+        if !config.admin.listen.is_empty() {
+            serve_health(&config.admin.listen, &tasks).await?;
+        }
+        tracing::info!(node, calls_max = config.calls_max, "the sender node is working");
+        Ok(Self { tasks })
+    }
+
+    /// Stops taking orders, finishes the calls that are open, and reports what came of them.
+    pub async fn drain(self) {
+        self.tasks.drain().await;
+    }
+}
+
+async fn sweep(pool: Arc<Pool>) -> anyhow::Result<()> {
+    loop {
+        tokio::time::sleep(SWEEP).await;
+        pool.sweep();
+    }
+}
+
+async fn serve_health(listen: &str, tasks: &Tasks) -> anyhow::Result<()> {
+    let (incoming, _address) = grpc::bind(listen, "health").await?;
+    let server = grpc::server().add_service(grpc::health().await);
+    let stop = tasks.stop();
+    tasks.spawn(async move {
+        let serving = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned());
+        if let Err(error) = serving.await {
+            tracing::error!(error = %error, "health is not served any longer");
+        }
+    });
+    Ok(())
+}
