@@ -60,7 +60,8 @@ impl Events {
         })
     }
 
-    fn through<P, F>(node: String, limits: Limits, tasks: &Tasks, publish: P) -> Self
+    /// Begins publishing frames with `publish`, which may be asked to publish the same frame again.
+    pub fn through<P, F>(node: String, limits: Limits, tasks: &Tasks, publish: P) -> Self
     where
         P: Fn(Bytes) -> F + Send + Sync + 'static,
         F: Future<Output = anyhow::Result<()>> + Send + 'static,

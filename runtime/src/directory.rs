@@ -1,5 +1,6 @@
 //! The control-plane as sender nodes and gateways see it: one channel, and answers that are kept for a moment.
 
+use std::borrow::Borrow;
 use std::future::Future;
 use std::hash::Hash;
 use std::sync::Arc;
@@ -152,8 +153,10 @@ where
     ///
     /// # Errors
     /// What `ask` failed with.
-    pub async fn get<A>(&self, key: &K, ask: A) -> Result<Option<Arc<V>>, Arc<Status>>
+    pub async fn get<Q, A>(&self, key: &Q, ask: A) -> Result<Option<Arc<V>>, Arc<Status>>
     where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
         A: Future<Output = Result<Option<V>, Status>>,
     {
         if let Some(answer) = self.answers.get(key).await {

@@ -74,6 +74,17 @@ impl Error {
         Self { source: Some(source.into()), ..error }
     }
 
+    /// This server is going down in an orderly way; another will answer.
+    pub fn going_away() -> Self {
+        let message = "this server is going down; connect again and go on where you were";
+        Self::new(Code::Unavailable, "GOING_AWAY", message)
+    }
+
+    /// A bound of ours was reached. `reason` is for programs, in UPPER_SNAKE_CASE.
+    pub fn exhausted(reason: &'static str, message: impl Into<String>) -> Self {
+        Self::new(Code::ResourceExhausted, reason, message)
+    }
+
     /// A fault of ours.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let error = Self::new(Code::Internal, "INTERNAL", "an internal error; it has been logged");

@@ -13,7 +13,7 @@
 mod account;
 mod call;
 mod claim;
-mod config;
+pub mod config;
 mod http;
 mod order;
 mod pull;
@@ -35,7 +35,7 @@ use crate::http::Pool;
 use crate::pull::Puller;
 use crate::work::Worker;
 
-pub use crate::config::{Admin, Config};
+pub use crate::config::Config;
 
 /// How outcomes are gathered: long enough for frames of about a hundred under load.
 const OUTCOMES: Limits =

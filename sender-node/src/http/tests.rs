@@ -82,8 +82,10 @@ async fn refused_connections_and_failed_handshakes_were_not_sent() {
     let call = pool().call(request(&format!("http://{closed}/")), soon()).await;
     assert_eq!(call.expect_err("refused"), Failure::NotSent("connect"));
 
-    let (url, _) =
-        server(async |stream| answers_once(stream, b"HTTP/1.1 400 no TLS here\r\n\r\n").await).await;
+    let (url, _) = server(async |mut stream| {
+        let _ = stream.write_all(b"HTTP/1.1 400 no TLS here\r\n\r\n").await;
+    })
+    .await;
     let call = pool().call(request(&url.replace("http:", "https:")), soon()).await;
     assert_eq!(call.expect_err("no TLS"), Failure::NotSent("connect"));
 }

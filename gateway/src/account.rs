@@ -1,0 +1,70 @@
+//! Provider accounts by the unguessable part of their webhook paths, kept for at most 5 seconds.
+
+use std::sync::Arc;
+
+use muster_domain::id::{ProviderAccountId, TenantId};
+use muster_domain::provider::Provider;
+use muster_proto::internal::v1::Account as Listed;
+use muster_providers::Adapter;
+use muster_runtime::directory::{Directory, Kept};
+use muster_runtime::frame::id_from;
+use tonic::Status;
+
+/// The longest token that is asked for; ours have 43 characters.
+const TOKEN_BYTES_MAX: usize = 128;
+
+/// A provider account, ready to believe or not to believe a webhook.
+pub(crate) struct Account {
+    /// Its id.
+    pub(crate) id: ProviderAccountId,
+    /// Its tenant: whatever comes through it belongs to them.
+    pub(crate) tenant: TenantId,
+    /// The provider's rules.
+    pub(crate) adapter: &'static dyn Adapter,
+    /// What its webhooks are verified with.
+    pub(crate) credentials: muster_providers::Account,
+}
+
+/// The accounts, as the directory knows them.
+pub(crate) struct Accounts {
+    directory: Directory,
+    kept: Kept<String, Account>,
+}
+
+impl Accounts {
+    /// The accounts in `directory`.
+    pub(crate) fn new(directory: Directory) -> Self {
+        Self { directory, kept: Kept::new() }
+    }
+
+    /// The account that webhooks under `token` belong to.
+    pub(crate) async fn get(&self, token: &str) -> Result<Option<Arc<Account>>, Arc<Status>> {
+        let plausible = (1..=TOKEN_BYTES_MAX).contains(&token.len())
+            && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
+        if !plausible {
+            return Ok(None);
+        }
+        self.kept.get(token, self.ask(token)).await
+    }
+
+    async fn ask(&self, token: &str) -> Result<Option<Account>, Status> {
+        let Some(listed) = self.directory.webhook_account(token).await? else { return Ok(None) };
+        read(listed).map(Some)
+    }
+}
+
+fn read(listed: Listed) -> Result<Account, Status> {
+    let provider = i16::try_from(listed.provider).ok().and_then(Provider::from_code);
+    let unknown = || Status::internal("the directory knows an account that this build does not");
+    Ok(Account {
+        id: id_from(&listed.account_id).map(ProviderAccountId).ok_or_else(unknown)?,
+        tenant: id_from(&listed.tenant_id).map(TenantId).ok_or_else(unknown)?,
+        adapter: muster_providers::adapter(provider.ok_or_else(unknown)?),
+        credentials: muster_providers::Account {
+            account_sid: listed.account_sid,
+            api_secret: listed.api_secret,
+            webhook_key: listed.webhook_key,
+            base_url: Some(listed.base_url).filter(|url| !url.is_empty()),
+        },
+    })
+}

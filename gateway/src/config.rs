@@ -1,0 +1,68 @@
+//! What a gateway is told: a file, then the environment.
+
+use muster_runtime::config::{Log, Nats};
+use muster_runtime::directory::ControlPlane;
+use secrecy::SecretString;
+use serde::Deserialize;
+
+/// A gateway's configuration.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// Where events go and status changes come from.
+    pub nats: Nats,
+    /// Who knows accounts and keys.
+    pub control_plane: ControlPlane,
+    /// The token that the platform's own processes share.
+    pub internal_token: SecretString,
+    /// What the URLs that providers were given begin with. Signatures are checked against this, never against
+    /// what a request says of itself.
+    pub public_base_url: String,
+    /// The listener for providers.
+    pub webhooks: Webhooks,
+    /// The listener for watchers.
+    pub grpc: Grpc,
+    /// What is logged.
+    #[serde(default)]
+    pub log: Log,
+    /// Threads. One is best up to a core's worth of webhooks; run more gateways rather than more threads.
+    #[serde(default = "threads")]
+    pub threads: usize,
+    /// The gateway's name in events and logs. Empty: made of the host's name and the process's id.
+    #[serde(default)]
+    pub node: String,
+}
+
+/// The listener for providers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Webhooks {
+    /// Where it listens, in plaintext behind what ends TLS, such as `0.0.0.0:7421`.
+    pub listen: String,
+    /// Connections that may be open at once.
+    #[serde(default = "connections_max")]
+    pub connections_max: usize,
+}
+
+/// The listener for watchers.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Grpc {
+    /// Where it listens, such as `0.0.0.0:7431`.
+    pub listen: String,
+    /// Status streams that may be open at once.
+    #[serde(default = "watches_max")]
+    pub watches_max: usize,
+}
+
+fn threads() -> usize {
+    1
+}
+
+fn connections_max() -> usize {
+    4_096
+}
+
+fn watches_max() -> usize {
+    500
+}

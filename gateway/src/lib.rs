@@ -1,0 +1,96 @@
+//! The gateway: providers' webhooks in, status streams out.
+//!
+//! - It answers a webhook with 2xx only when JetStream has what it told.
+//! - It believes a webhook only with the provider's proof, checked over the raw bytes and the URL that we gave
+//!   the provider.
+//! - It shows a tenant's changes of status only to that tenant.
+//! - It opens no database and keeps nothing: it may be killed at any instant.
+
+mod account;
+pub mod config;
+mod count;
+mod status;
+mod webhook;
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use muster_proto::v1::status_service_server::StatusServiceServer;
+use muster_runtime::batch::{Events, Limits};
+use muster_runtime::bus::Bus;
+use muster_runtime::directory::Directory;
+use muster_runtime::supervise::Tasks;
+use muster_runtime::{grpc, service};
+
+use crate::account::Accounts;
+use crate::count::Counts;
+use crate::status::Watches;
+use crate::webhook::Webhooks;
+
+pub use crate::config::Config;
+
+/// How events are gathered: webhooks wait for this, and one publish then answers all of them.
+const EVENTS: Limits =
+    Limits { linger: Duration::from_millis(1), frame_events_max: 256, frames_inflight_max: 8 };
+
+/// A running gateway.
+pub struct Gateway {
+    tasks: Tasks,
+    /// Where webhooks are taken.
+    pub webhooks: SocketAddr,
+    /// Where status streams are served.
+    pub grpc: SocketAddr,
+}
+
+impl Gateway {
+    /// Connects to NATS and begins to listen.
+    ///
+    /// # Errors
+    /// Where the configuration is wrong, an address is taken, or NATS is not there or not as it must be.
+    pub async fn start(config: Config) -> anyhow::Result<Self> {
+        let node = service::node_name(&config.node);
+        let tasks = Tasks::default();
+        let bus = Bus::connect(&config.nats, &node).await?;
+        let directory = Directory::new(config.control_plane.channel(config.internal_token.clone())?);
+        let counts = Arc::new(Counts::default());
+        tasks.keep_running("log counts", {
+            let counts = counts.clone();
+            move || count::log(counts.clone())
+        });
+        let webhooks = Webhooks::new(
+            Accounts::new(directory.clone()),
+            Events::start(bus.clone(), node.clone(), EVENTS, &tasks),
+            &config.public_base_url,
+            counts,
+        );
+        let watches = Watches::new(bus, directory, config.grpc.watches_max, tasks.clone());
+        let grpc = serve_grpc(&config.grpc.listen, watches, &tasks).await?;
+        let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
+        tracing::info!(node, "the gateway is working");
+        Ok(Self { tasks, webhooks, grpc })
+    }
+
+    /// Stops listening, ends status streams, and answers the webhooks that are open.
+    pub async fn drain(self) {
+        self.tasks.drain().await;
+    }
+}
+
+async fn serve_grpc(listen: &str, watches: Watches, tasks: &Tasks) -> anyhow::Result<SocketAddr> {
+    let (incoming, address) = grpc::bind(listen, "gRPC").await?;
+    let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.StatusService"])?;
+    let server = grpc::server()
+        .add_service(grpc::health().await)
+        .add_service(reflection)
+        .add_service(reflection_alpha)
+        .add_service(StatusServiceServer::new(watches));
+    let stop = tasks.stop();
+    tasks.spawn(async move {
+        let serving = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned());
+        if let Err(error) = serving.await {
+            tracing::error!(error = %error, "gRPC is not served any longer");
+        }
+    });
+    Ok(address)
+}

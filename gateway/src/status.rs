@@ -1,0 +1,141 @@
+//! Status streams: a tenant's committed changes, as they come over JetStream.
+//!
+//! A stream begins where it says, misses nothing after that, and may repeat. It ends when its key is revoked,
+//! when its position is gone, and when the gateway stops; whoever watches then connects again with the last
+//! `resume_token`.
+
+mod change;
+mod position;
+mod source;
+mod watch;
+
+use std::sync::Arc;
+
+use muster_domain::id::TenantId;
+use muster_proto::v1::status_service_server::StatusService;
+use muster_proto::v1::{WatchStatusRequest, WatchStatusResponse};
+use muster_runtime::access::{Caller, bearer};
+use muster_runtime::bus::Bus;
+use muster_runtime::directory::{Directory, Kept};
+use muster_runtime::key::KeyHash;
+use muster_runtime::supervise::Tasks;
+use muster_runtime::{Error, Result, name};
+use tokio::sync::{Semaphore, mpsc};
+use tokio_stream::wrappers::ReceiverStream;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use self::position::Position;
+use self::source::Source;
+use self::watch::Watch;
+
+/// Responses that wait for a slow watcher; then JetStream keeps the rest.
+const WAITING_MAX: usize = 4;
+
+/// Serves status streams.
+pub(crate) struct Watches {
+    bus: Bus,
+    keys: Arc<Keys>,
+    places: Arc<Semaphore>,
+    tasks: Tasks,
+}
+
+/// Whose keys are whose, as the directory knows them.
+pub(crate) struct Keys {
+    directory: Directory,
+    kept: Kept<KeyHash, Caller>,
+}
+
+impl Keys {
+    /// Who holds this key.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED where nobody does, UNAVAILABLE where the control-plane does not answer.
+    pub(crate) async fn caller(&self, key: KeyHash) -> Result<Caller> {
+        match self.kept.get(&key, self.directory.caller(key)).await {
+            Ok(Some(caller)) => Ok(*caller),
+            Ok(None) => Err(Error::unauthenticated()),
+            Err(status) => Err(Error::unavailable(status)),
+        }
+    }
+}
+
+/// What a request asks to watch, and may.
+struct Asked {
+    key: KeyHash,
+    tenant: TenantId,
+    campaign: Option<Uuid>,
+    from: Option<Position>,
+}
+
+impl Watches {
+    /// At most `watches_max` streams at once.
+    pub(crate) fn new(bus: Bus, directory: Directory, watches_max: usize, tasks: Tasks) -> Self {
+        let keys = Arc::new(Keys { directory, kept: Kept::new() });
+        let places = Arc::new(Semaphore::new(watches_max.min(Semaphore::MAX_PERMITS)));
+        Self { bus, keys, places, tasks }
+    }
+
+    async fn asked(&self, request: Request<WatchStatusRequest>) -> Result<Asked> {
+        let key = KeyHash::of(bearer(request.metadata())?);
+        let caller = self.keys.caller(key).await?;
+        let WatchStatusRequest { parent, campaign, resume_token } = request.into_inner();
+        let [tenant] = name::parse("tenants/*", &parent, "parent")?;
+        let tenant = caller.tenant(tenant, &parent)?;
+        let campaign = match campaign.as_str() {
+            "" => None,
+            campaign => Some(campaign_of(tenant, campaign)?),
+        };
+        let from = match resume_token.as_str() {
+            "" => None,
+            token => Some(Position::from_token(token)?),
+        };
+        Ok(Asked { key, tenant, campaign, from })
+    }
+
+    async fn watch(&self, request: Request<WatchStatusRequest>) -> Result<Responses> {
+        let asked = self.asked(request).await?;
+        let place = self.places.clone().try_acquire_owned().map_err(|_full| {
+            Error::exhausted(
+                "TOO_MANY_WATCHES",
+                "this gateway has as many watchers as it can; try again later",
+            )
+        })?;
+        let source = Source::open(self.bus.clone(), asked.tenant, asked.from).await?;
+        let (responses, stream) = mpsc::channel(WAITING_MAX);
+        let watch = Watch {
+            source,
+            keys: self.keys.clone(),
+            key: asked.key,
+            tenant: asked.tenant,
+            campaign: asked.campaign,
+            responses,
+            stop: self.tasks.stop(),
+        };
+        self.tasks.spawn(async move {
+            watch.run().await;
+            drop(place);
+        });
+        Ok(ReceiverStream::new(stream))
+    }
+}
+
+fn campaign_of(tenant: TenantId, campaign: &str) -> Result<Uuid> {
+    let [owner, campaign] = name::parse("tenants/*/campaigns/*", campaign, "campaign")?;
+    if owner == tenant.0 { Ok(campaign) } else { Err(Error::invalid("campaign", "must be under `parent`")) }
+}
+
+/// The responses of one stream.
+type Responses = ReceiverStream<std::result::Result<WatchStatusResponse, Status>>;
+
+#[tonic::async_trait]
+impl StatusService for Watches {
+    type WatchStatusStream = Responses;
+
+    async fn watch_status(
+        &self,
+        request: Request<WatchStatusRequest>,
+    ) -> std::result::Result<Response<Responses>, Status> {
+        Ok(Response::new(self.watch(request).await?))
+    }
+}

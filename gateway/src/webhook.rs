@@ -1,0 +1,181 @@
+//! Webhooks: raw bytes first, proof second, meaning last; and an answer only when JetStream has it.
+
+mod event;
+mod listen;
+mod path;
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::try_join_all;
+use http::header::{ALLOW, CONTENT_TYPE};
+use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
+use hyper::body::Body;
+use muster_domain::provider::Provider;
+use muster_providers::{Verified, WebhookRequest};
+use muster_runtime::batch::Events;
+use muster_runtime::clock;
+
+use self::path::{Kind, Path};
+use crate::account::{Account, Accounts};
+use crate::count::Counts;
+
+pub(crate) use self::listen::listen;
+
+/// The largest body that is taken.
+const BODY_BYTES_MAX: usize = 64 * 1024;
+/// How long a body may take to arrive.
+const BODY_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long JetStream may take. The most impatient provider gives a webhook two seconds.
+const PUBLISH_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// Takes webhooks.
+pub(crate) struct Webhooks {
+    accounts: Accounts,
+    events: Events,
+    public_base_url: String,
+    counts: Arc<Counts>,
+}
+
+impl Webhooks {
+    /// Takes webhooks of `accounts` that were told to come to `public_base_url`.
+    pub(crate) fn new(
+        accounts: Accounts,
+        events: Events,
+        public_base_url: &str,
+        counts: Arc<Counts>,
+    ) -> Self {
+        let public_base_url = public_base_url.trim_end_matches('/').to_owned();
+        Self { accounts, events, public_base_url, counts }
+    }
+
+    /// Answers one request.
+    pub(crate) async fn answer<B>(&self, request: Request<B>) -> Response<Full<Bytes>>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let Some(path) = Path::read(request.uri()) else { return empty(StatusCode::NOT_FOUND) };
+        if request.method() != Method::POST {
+            let mut response = empty(StatusCode::METHOD_NOT_ALLOWED);
+            response.headers_mut().insert(ALLOW, HeaderValue::from_static("POST"));
+            return response;
+        }
+        let (kind, token) = (path.kind, path.token.to_owned());
+        match self.take(request, &token).await {
+            Ok(account) => {
+                self.counts.accepted.add();
+                accepted(account.adapter.provider(), kind)
+            }
+            Err(status) => empty(status),
+        }
+    }
+
+    /// Believes a webhook or not, and makes safe what it tells.
+    async fn take<B>(&self, request: Request<B>, token: &str) -> Result<Arc<Account>, StatusCode>
+    where
+        B: Body<Data = Bytes>,
+        B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    {
+        let arrived_us = clock::now_us();
+        let account = self.account(token).await?;
+        let (head, body) = request.into_parts();
+        let body = receive(body).await.inspect_err(|_| self.counts.unreceived.add())?;
+        let path_and_query = head.uri.path_and_query().map_or("", |path| path.as_str());
+        let webhook = WebhookRequest {
+            url: &[&self.public_base_url, path_and_query].concat(),
+            headers: &head.headers,
+            body: &body,
+            now_s: arrived_us.div_euclid(1_000_000),
+        };
+        let verified = self.verify(&account, webhook)?;
+        let told = account.adapter.events(&verified).map_err(|unreadable| {
+            self.counts.unreadable.add();
+            tracing::warn!(account.id = %account.id, error = %unreadable, "a webhook was unreadable");
+            StatusCode::BAD_REQUEST
+        })?;
+        let about = path::about(head.uri.query().unwrap_or_default());
+        let events = told.into_iter().map(|told| event::of(told, about, &account, arrived_us));
+        self.report(events).await?;
+        Ok(account)
+    }
+
+    async fn account(&self, token: &str) -> Result<Arc<Account>, StatusCode> {
+        match self.accounts.get(token).await {
+            Ok(Some(account)) => Ok(account),
+            Ok(None) => {
+                self.counts.unknown.add();
+                Err(StatusCode::NOT_FOUND)
+            }
+            Err(status) => {
+                self.counts.unavailable.add();
+                tracing::warn!(code = ?status.code(), error = status.message(), "a webhook's account is unknown");
+                Err(StatusCode::SERVICE_UNAVAILABLE)
+            }
+        }
+    }
+
+    fn verify<'a>(&self, account: &Account, webhook: WebhookRequest<'a>) -> Result<Verified<'a>, StatusCode> {
+        account.adapter.verify(&account.credentials, webhook).map_err(|forged| {
+            self.counts.forged.add();
+            tracing::warn!(account.id = %account.id, error = %forged, "a webhook was not believed");
+            StatusCode::FORBIDDEN
+        })
+    }
+
+    async fn report(
+        &self,
+        events: impl Iterator<Item = muster_proto::internal::v1::Event>,
+    ) -> Result<(), StatusCode> {
+        let reports = try_join_all(events.map(|event| self.events.report(event)));
+        match tokio::time::timeout(PUBLISH_TIMEOUT, reports).await {
+            Ok(Ok(_all)) => Ok(()),
+            Ok(Err(_)) | Err(_) => {
+                self.counts.unavailable.add();
+                Err(StatusCode::SERVICE_UNAVAILABLE)
+            }
+        }
+    }
+}
+
+/// The whole body, if it is small enough and comes soon enough.
+async fn receive<B>(body: B) -> Result<Bytes, StatusCode>
+where
+    B: Body<Data = Bytes>,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+{
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+    }
+    let body = Limited::new(body, BODY_BYTES_MAX).collect();
+    match tokio::time::timeout(BODY_TIMEOUT, body).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
+        Ok(Err(_broken)) => Err(StatusCode::BAD_REQUEST),
+        Err(_elapsed) => Err(StatusCode::REQUEST_TIMEOUT),
+    }
+}
+
+/// What a provider takes for "done, and nothing to say to the sender".
+fn accepted(provider: Provider, kind: Kind) -> Response<Full<Bytes>> {
+    match (provider, kind) {
+        (Provider::Twilio, Kind::Inbound) => {
+            let mut response = Response::new(Full::from("<Response/>"));
+            response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
+            response
+        }
+        (Provider::Twilio, Kind::Status) | (Provider::Telnyx, Kind::Status | Kind::Inbound) => {
+            empty(StatusCode::OK)
+        }
+    }
+}
+
+fn empty(status: StatusCode) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::default());
+    *response.status_mut() = status;
+    response
+}

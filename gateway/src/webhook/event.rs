@@ -1,0 +1,41 @@
+//! From what a webhook tells to the event that JetStream keeps.
+
+use bytes::Bytes;
+use muster_proto::internal::v1::{Event, FactKind, Inbound, Receipt, event};
+use muster_providers::WebhookEvent;
+use muster_runtime::frame::{WireFact, id_bytes};
+
+use super::path::About;
+use crate::account::Account;
+
+/// The event. A receipt that does not say which message it is about is kept all the same: the provider's own
+/// id may still find it.
+pub(super) fn of(told: WebhookEvent, about: About, account: &Account, time_us: i64) -> Event {
+    let kind = match told {
+        WebhookEvent::Receipt { fact, provider_message_id, state } => {
+            let documented = fact.is_some();
+            let unknown = WireFact { kind: FactKind::Unspecified, error_class: 0, error_code: String::new() };
+            let WireFact { kind, error_class, error_code } = fact.map_or(unknown, WireFact::from);
+            event::Kind::Receipt(Receipt {
+                message_id: about.message.map_or_else(Bytes::new, id_bytes),
+                attempt: about.attempt,
+                fact: kind.into(),
+                error_class,
+                error_code,
+                provider_message_id,
+                state: if documented { String::new() } else { state },
+            })
+        }
+        WebhookEvent::Reply { from, to, body, media_urls, provider_message_id } => {
+            event::Kind::Inbound(Inbound {
+                from: from.as_e164().to_owned(),
+                to: to.as_e164().to_owned(),
+                body,
+                media_urls,
+                provider_message_id,
+                account_id: id_bytes(account.id.0),
+            })
+        }
+    };
+    Event { time_us, tenant_id: id_bytes(account.tenant.0), kind: Some(kind) }
+}
