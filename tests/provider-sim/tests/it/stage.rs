@@ -1,0 +1,170 @@
+//! A simulator, a gateway and an account at each provider.
+
+use bytes::Bytes;
+use http::{Method, Request};
+use muster_domain::phone::PhoneNumber;
+use muster_domain::provider::Provider;
+use muster_domain::status::Fact;
+use muster_provider_sim::account::{AccountOpened, AccountSpec};
+use muster_provider_sim::ledger::Ledger;
+use muster_provider_sim::stats::Stats;
+use muster_provider_sim::{Options, Running, start};
+use muster_providers::{Account, Answer, Text, WebhookEvent, adapter};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use tempfile::TempDir;
+use uuid::Uuid;
+
+use crate::caller::{Called, call};
+use crate::gateway::Gateway;
+
+pub(crate) const PHONE: &str = "+12025550123";
+pub(crate) const NUMBER: &str = "+14155550100";
+
+pub(crate) struct Stage {
+    pub(crate) sim: Running,
+    pub(crate) gateway: Gateway,
+    /// What Muster knows of its account at this stage's provider.
+    pub(crate) account: (Provider, Account),
+    directory: TempDir,
+}
+
+impl Stage {
+    pub(crate) async fn set(provider: Provider) -> Self {
+        let directory = tempfile::tempdir().expect("a directory");
+        let gateway = Gateway::start().await;
+        let options = Options {
+            listen: "127.0.0.1:0".parse().expect("an address"),
+            ledger: directory.path().join("ledger"),
+            seed: 7,
+            accounts: vec![],
+        };
+        let sim = start(options).await.expect("a simulator");
+        let spec = AccountSpec {
+            provider: provider.name().to_owned(),
+            account_sid: "AC00000000000000000000000000000001".to_owned(),
+            api_secret: "12345678901234567890123456789012".to_owned(),
+            inbound_url: Some(format!("{}/webhooks/token/inbound", gateway.url)),
+            numbers: Some(vec![NUMBER.to_owned()]),
+            ..AccountSpec::default()
+        };
+        let opened: AccountOpened = order(&sim, Method::POST, "accounts", &spec).await;
+        let account = Account {
+            account_sid: opened.account_sid,
+            api_secret: opened.api_secret,
+            webhook_key: opened.webhook_key,
+            base_url: Some(sim.url().to_owned()),
+        };
+        Self { sim, gateway, account: (provider, account), directory }
+    }
+
+    /// A stage for each provider.
+    pub(crate) async fn set_each() -> Vec<Self> {
+        let mut stages = Vec::new();
+        for provider in Provider::ALL {
+            stages.push(Self::set(provider).await);
+        }
+        stages
+    }
+
+    pub(crate) fn provider(&self) -> Provider {
+        self.account.0
+    }
+
+    /// Gives the simulator an order.
+    pub(crate) async fn order<T: DeserializeOwned>(
+        &self,
+        method: Method,
+        command: &str,
+        body: &impl Serialize,
+    ) -> T {
+        order(&self.sim, method, command, body).await
+    }
+
+    pub(crate) async fn behave(&self, knobs: serde_json::Value) {
+        let _: serde_json::Value = self.order(Method::PUT, "behaviour", &knobs).await;
+    }
+
+    pub(crate) async fn stats(&self) -> Stats {
+        self.order(Method::GET, "stats", &()).await
+    }
+
+    /// Waits until every webhook has been answered or given up.
+    pub(crate) async fn quiet(&self) {
+        let quiet: serde_json::Value = self.order(Method::GET, "quiet", &()).await;
+        assert_eq!(quiet, json!({"quiet": true}));
+    }
+
+    pub(crate) async fn ledger(&self) -> Ledger {
+        let _: serde_json::Value = self.order(Method::POST, "ledger/flush", &()).await;
+        Ledger::read(&self.directory.path().join("ledger")).expect("a ledger")
+    }
+
+    pub(crate) fn callback(&self, message_id: Uuid) -> String {
+        format!("{}/webhooks/token/status?m={message_id}&a=1", self.gateway.url)
+    }
+
+    /// The call that sends a text with this id, changed by `change`.
+    pub(crate) fn request(&self, message_id: Uuid, change: impl FnOnce(&mut Draft)) -> Request<Bytes> {
+        let mut draft = Draft {
+            to: PHONE.to_owned(),
+            from: NUMBER.to_owned(),
+            body: "Hi é, it's Sam".to_owned(),
+            media_urls: vec![],
+            callback: self.callback(message_id),
+        };
+        change(&mut draft);
+        let text = Text {
+            to: &PhoneNumber::from_e164_trusted(draft.to),
+            from: &PhoneNumber::from_e164_trusted(draft.from),
+            body: &draft.body,
+            media_urls: &draft.media_urls,
+            status_callback: &draft.callback,
+            validity_s: 3_600,
+        };
+        adapter(self.provider()).request(&self.account.1, &text).expect("a request")
+    }
+
+    /// Sends such a text; what Muster makes of the answer.
+    pub(crate) async fn send(&self, message_id: Uuid, change: impl FnOnce(&mut Draft)) -> Answer {
+        self.understand(&call(self.request(message_id, change)).await.expect("an answer"))
+    }
+
+    pub(crate) fn understand(&self, called: &Called) -> Answer {
+        adapter(self.provider()).answer(called.status, &called.headers, &called.body)
+    }
+
+    /// What the next receipt says.
+    pub(crate) async fn next_fact(&mut self) -> Fact {
+        match self.gateway.next_event(&self.account).await.expect("a genuine webhook") {
+            WebhookEvent::Receipt { fact, .. } => fact.expect("a documented state"),
+            WebhookEvent::Reply { body, .. } => panic!("a reply: {body}"),
+        }
+    }
+}
+
+/// A text to send.
+pub(crate) struct Draft {
+    pub(crate) to: String,
+    pub(crate) from: String,
+    pub(crate) body: String,
+    pub(crate) media_urls: Vec<String>,
+    pub(crate) callback: String,
+}
+
+async fn order<T: DeserializeOwned>(
+    sim: &Running,
+    method: Method,
+    command: &str,
+    body: &impl Serialize,
+) -> T {
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("{}/sim/{command}", sim.url()))
+        .body(Bytes::from(serde_json::to_vec(body).expect("JSON")))
+        .expect("a request");
+    let called = call(request).await.expect("an answer");
+    assert_eq!(called.status, 200, "{command}: {:?}", called.body);
+    serde_json::from_slice(&called.body).unwrap_or_else(|error| panic!("{command}: {error}"))
+}
