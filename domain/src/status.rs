@@ -179,6 +179,17 @@ impl Decision {
             Self::Reap => Status::Unconfirmed,
         }
     }
+
+    /// Whether it drops the reason that the state holds: the reason why an earlier attempt was not accepted says
+    /// nothing of the call that now begins, and must not be taken for the reason why this one is unconfirmed.
+    pub const fn forgets_error(self) -> bool {
+        match self {
+            Self::Claim | Self::Reap => true,
+            Self::Queue | Self::Order | Self::Withdraw | Self::Cancel | Self::Suppress | Self::Expire => {
+                false
+            }
+        }
+    }
 }
 
 /// What happened outside, about one attempt.
@@ -225,17 +236,7 @@ fn decide(state: &State, decision: Decision) -> State {
     if !decision.from().contains(&state.status) {
         return state.clone();
     }
-    let error = match decision {
-        // The reason why an earlier attempt was not accepted says nothing of the call that now begins, and
-        // must not be taken for the reason why this one is unconfirmed.
-        Decision::Claim | Decision::Reap => None,
-        Decision::Queue
-        | Decision::Order
-        | Decision::Withdraw
-        | Decision::Cancel
-        | Decision::Suppress
-        | Decision::Expire => state.error.clone(),
-    };
+    let error = if decision.forgets_error() { None } else { state.error.clone() };
     State { status: decision.to(), attempt: state.attempt, error }
 }
 

@@ -23,7 +23,7 @@ pub struct Error {
 }
 
 /// A result whose error a caller can see.
-pub type Result<T> = std::result::Result<T, Error>;
+pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {

@@ -1,0 +1,79 @@
+//! The API: each service decodes a request, checks it, asks the store, and encodes the answer.
+
+pub(crate) mod access;
+pub(crate) mod campaigns;
+pub(crate) mod claims;
+pub(crate) mod contact_lists;
+pub(crate) mod conversations;
+pub(crate) mod directory;
+pub(crate) mod messages;
+pub(crate) mod numbers;
+mod page;
+pub(crate) mod provider_accounts;
+pub(crate) mod tenants;
+pub(crate) mod texting;
+
+use std::sync::Arc;
+
+use muster_domain::id::TenantId;
+use muster_runtime::access::Caller;
+use muster_runtime::{Error, Result, name};
+use tonic::Request;
+use uuid::Uuid;
+
+use crate::config::Config;
+use crate::db::Database;
+use crate::nudge::Nudges;
+
+/// The longest display name, in characters.
+const DISPLAY_NAME_CHARS_MAX: usize = 200;
+
+/// What every service of the API needs.
+#[derive(Clone)]
+pub(crate) struct Api {
+    pub(crate) db: Database,
+    pub(crate) nudges: Arc<Nudges>,
+    pub(crate) config: Arc<Config>,
+}
+
+/// Who is calling. The access layer has put it there; without it, nothing runs.
+fn caller<T>(request: &Request<T>) -> Result<Caller> {
+    request.extensions().get::<Caller>().copied().ok_or_else(Error::unauthenticated)
+}
+
+/// The tenant that `parent` names, where the caller may act for it.
+fn tenant_of_parent(caller: Caller, parent: &str) -> Result<TenantId> {
+    let [tenant] = name::parse("tenants/*", parent, "parent")?;
+    caller.tenant(tenant, parent)
+}
+
+/// The tenant and the id that a name of two ids holds, where the caller may act for that tenant.
+fn resource(caller: Caller, pattern: &str, text: &str, field: &str) -> Result<(TenantId, Uuid)> {
+    let [tenant, id] = name::parse(pattern, text, field)?;
+    Ok((caller.tenant(tenant, text)?, id))
+}
+
+/// The id of a resource that a request refers to, which must be of `tenant`.
+fn reference(tenant: TenantId, pattern: &str, text: &str, field: &str) -> Result<Uuid> {
+    let [owner, id] = name::parse(pattern, text, field)?;
+    if owner == tenant.0 { Ok(id) } else { Err(Error::invalid(field, "must belong to the same tenant")) }
+}
+
+/// Refuses a reference to what is not there.
+fn missing(field: &str, text: &str) -> Error {
+    Error::invalid(field, format!("{text} was not found"))
+}
+
+fn display_name(text: &str, field: &str) -> Result<String> {
+    let text = text.trim();
+    let length = text.chars().count();
+    if (1..=DISPLAY_NAME_CHARS_MAX).contains(&length) {
+        Ok(text.to_owned())
+    } else {
+        Err(Error::invalid(field, format!("must have 1 to {DISPLAY_NAME_CHARS_MAX} characters")))
+    }
+}
+
+fn required<T>(value: Option<T>, field: &str) -> Result<T> {
+    value.ok_or_else(|| Error::invalid(field, "is required"))
+}

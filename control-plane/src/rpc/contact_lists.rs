@@ -1,0 +1,171 @@
+//! Contact lists and their imports.
+
+use muster_domain::id::TenantId;
+use muster_proto::v1::contact_list_service_server::ContactListService;
+use muster_proto::v1::import_contacts_request::Part;
+use muster_proto::v1::{
+    Contact, ContactList, CreateContactListRequest, GetContactListRequest, ImportContactsRequest,
+    ImportContactsResponse, ListContactListsRequest, ListContactListsResponse, ListContactsRequest,
+    ListContactsResponse, ListRejectedRowsRequest, ListRejectedRowsResponse, RejectedRow,
+};
+use muster_runtime::{Error, Result, clock, name};
+use tonic::{Request, Response, Status, Streaming};
+
+use crate::db::TenantTx;
+use crate::import;
+use crate::rpc::provider_accounts::absent_tenant;
+use crate::rpc::{Api, caller, display_name, page, required, resource, tenant_of_parent};
+use crate::store::contacts::{
+    self, contact_list_get, contact_list_insert, contact_lists_list, contacts_list, rejected_rows_list,
+};
+
+const LIST: &str = "tenants/*/contactLists/*";
+const CONTACT: &str = "tenants/*/contactLists/*/contacts/*";
+
+fn encode(tenant: TenantId, list: contacts::ContactList) -> ContactList {
+    ContactList {
+        name: name::format(LIST, &[tenant.0, list.id]),
+        display_name: list.display_name,
+        contact_count: list.contact_count,
+        rejected_row_count: list.rejected_row_count,
+        create_time: Some(list.create_time.timestamp()),
+    }
+}
+
+/// The first message of an import, which says where the contacts go.
+async fn import_start(stream: &mut Streaming<ImportContactsRequest>) -> Result<import::Start, Status> {
+    let first = stream.message().await?.and_then(|message| message.part);
+    match first {
+        Some(Part::Start(start)) => {
+            Ok(import::Start { list: start.contact_list, phone_column: start.phone_number_column })
+        }
+        Some(Part::Chunk(_)) | None => {
+            Err(Error::invalid("start", "is required as the first message of the stream").into())
+        }
+    }
+}
+
+#[tonic::async_trait]
+impl ContactListService for Api {
+    async fn create_contact_list(
+        &self,
+        request: Request<CreateContactListRequest>,
+    ) -> Result<Response<ContactList>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let tenant = tenant_of_parent(caller, &request.parent)?;
+        let wanted = required(request.contact_list, "contact_list")?;
+        let title = display_name(&wanted.display_name, "contact_list.display_name")?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        let list = contact_list_insert(&tx, tenant.0, clock::new_id(), &title)
+            .await
+            .map_err(|error| absent_tenant(error, &request.parent))?;
+        tx.commit().await?;
+        Ok(Response::new(encode(tenant, list)))
+    }
+
+    async fn get_contact_list(
+        &self,
+        request: Request<GetContactListRequest>,
+    ) -> Result<Response<ContactList>, Status> {
+        let caller = caller(&request)?;
+        let name = request.into_inner().name;
+        let (tenant, id) = resource(caller, LIST, &name, "name")?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        let list = contact_list_get(&tx, id).await?.ok_or_else(|| Error::not_found(&name))?;
+        Ok(Response::new(encode(tenant, list)))
+    }
+
+    async fn list_contact_lists(
+        &self,
+        request: Request<ListContactListsRequest>,
+    ) -> Result<Response<ListContactListsResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let tenant = tenant_of_parent(caller, &request.parent)?;
+        let scope = format!("lists {}", request.parent);
+        let ask = page::Request { size: request.page_size, token: &request.page_token, scope };
+        let page = ask.page()?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        let mut lists = contact_lists_list(&tx, &page).await?;
+        let next_page_token = ask.finish(&mut lists, &page, |list| list.id);
+        let contact_lists = lists.into_iter().map(|list| encode(tenant, list)).collect();
+        Ok(Response::new(ListContactListsResponse { contact_lists, next_page_token }))
+    }
+
+    async fn import_contacts(
+        &self,
+        request: Request<Streaming<ImportContactsRequest>>,
+    ) -> Result<Response<ImportContactsResponse>, Status> {
+        let caller = caller(&request)?;
+        let mut stream = request.into_inner();
+        let start = import_start(&mut stream).await?;
+        let (tenant, list) = resource(caller, LIST, &start.list, "start.contact_list")?;
+        {
+            let mut client = self.db.app().await?;
+            let tx = TenantTx::begin(&mut client, tenant).await?;
+            contact_list_get(&tx, list).await?.ok_or_else(|| Error::not_found(&start.list))?;
+        }
+        let target = import::Target { tenant, list, phone_column: start.phone_column };
+        let tally = import::run(&self.db, target, stream).await?;
+        Ok(Response::new(ImportContactsResponse {
+            row_count: tally.rows,
+            imported_count: tally.imported,
+            rejected_count: tally.rejected.values().sum(),
+            rejected_by_reason: tally.rejected,
+        }))
+    }
+
+    async fn list_contacts(
+        &self,
+        request: Request<ListContactsRequest>,
+    ) -> Result<Response<ListContactsResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let (tenant, list) = resource(caller, LIST, &request.parent, "parent")?;
+        let scope = format!("contacts {}", request.parent);
+        let ask = page::Request { size: request.page_size, token: &request.page_token, scope };
+        let page = ask.page()?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        contact_list_get(&tx, list).await?.ok_or_else(|| Error::not_found(&request.parent))?;
+        let mut rows = contacts_list(&tx, list, &page).await?;
+        let next_page_token = ask.finish(&mut rows, &page, |contact| contact.id);
+        let contacts = rows.into_iter().map(|contact| Contact {
+            name: name::format(CONTACT, &[tenant.0, list, contact.id]),
+            phone_number: contact.phone,
+            fields: contact.fields,
+        });
+        Ok(Response::new(ListContactsResponse { contacts: contacts.collect(), next_page_token }))
+    }
+
+    async fn list_rejected_rows(
+        &self,
+        request: Request<ListRejectedRowsRequest>,
+    ) -> Result<Response<ListRejectedRowsResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let (tenant, list) = resource(caller, LIST, &request.parent, "parent")?;
+        let scope = format!("rejected rows {}", request.parent);
+        let ask = page::Request { size: request.page_size, token: &request.page_token, scope };
+        let page = ask.page()?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        contact_list_get(&tx, list).await?.ok_or_else(|| Error::not_found(&request.parent))?;
+        let mut rows = rejected_rows_list(&tx, list, &page).await?;
+        let next_page_token = ask.finish(&mut rows, &page, |row| row.id);
+        let rejected_rows = rows.into_iter().map(|row| RejectedRow {
+            line: row.line,
+            reason: row.reason,
+            row: row.content,
+            create_time: Some(row.create_time.timestamp()),
+        });
+        Ok(Response::new(ListRejectedRowsResponse {
+            rejected_rows: rejected_rows.collect(),
+            next_page_token,
+        }))
+    }
+}

@@ -1,0 +1,154 @@
+//! Texting: what a texter does. One click queues one message, and the history keeps whose click it was.
+
+use std::sync::Arc;
+
+use muster_domain::id::TenantId;
+use muster_domain::status::{Decision, Status as MessageStatus};
+use muster_proto::v1::texting_service_server::TextingService;
+use muster_proto::v1::{ClaimContactsRequest, ClaimContactsResponse, Message, SendMessageRequest};
+use muster_runtime::{Error, Result};
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::db::{Micros, TenantTx};
+use crate::rpc::campaigns::CAMPAIGN;
+use crate::rpc::messages::{MESSAGE, encode};
+use crate::rpc::{Api, caller, resource};
+use crate::store::campaigns::{Campaign, CampaignState, Mode, campaign_get};
+use crate::store::messages::{
+    self, assignment_end, assignments_claim, message_expire_time_set, message_get, messages_get,
+};
+use crate::store::queue::queue_return;
+use crate::store::transitions::{Attempt, decide, record};
+
+/// Contacts that a texter takes where the call does not say.
+const CLAIM_DEFAULT: i64 = 50;
+/// Contacts that a texter takes at once at most.
+const CLAIM_MAX: i64 = 200;
+/// The longest name of a texter or a session, in characters.
+const NAME_CHARS_MAX: usize = 100;
+
+fn texter(text: &str) -> Result<&str> {
+    let sound = (1..=NAME_CHARS_MAX).contains(&text.chars().count()) && !text.contains('\0');
+    if sound {
+        Ok(text)
+    } else {
+        Err(Error::invalid("texter", format!("must have 1 to {NAME_CHARS_MAX} characters")))
+    }
+}
+
+fn session(text: &str) -> Result<&str> {
+    let sound = text.chars().count() <= NAME_CHARS_MAX && !text.contains('\0');
+    if sound {
+        Ok(text)
+    } else {
+        Err(Error::invalid("session", format!("must have at most {NAME_CHARS_MAX} characters")))
+    }
+}
+
+fn count(wanted: i32) -> Result<i64> {
+    match i64::from(wanted) {
+        0 => Ok(CLAIM_DEFAULT),
+        count @ 1..=CLAIM_MAX => Ok(count),
+        _ => Err(Error::invalid("count", format!("must be 1 to {CLAIM_MAX}, or 0 for {CLAIM_DEFAULT}"))),
+    }
+}
+
+fn running(campaign: &Campaign) -> Result<()> {
+    if campaign.state == CampaignState::Running {
+        Ok(())
+    } else {
+        Err(Error::precondition("CAMPAIGN_STATE", "the campaign is not running"))
+    }
+}
+
+/// Queues a message that `texter` has, because of their click.
+async fn click(
+    tx: &TenantTx<'_>,
+    campaign: &Campaign,
+    message: &messages::Message,
+    texter: &str,
+    session: &str,
+) -> Result<()> {
+    running(campaign)?;
+    if !assignment_end(tx, campaign.id, message.id, texter).await? {
+        return Err(Error::precondition("NOT_ASSIGNED", "the message is not assigned to this texter"));
+    }
+    let now = Micros::now();
+    message_expire_time_set(tx, message.id, Micros(now.0 + i64::from(campaign.validity_s) * 1_000_000))
+        .await?;
+    let cause: Arc<str> = format!("texter:{texter}/{session}").into();
+    let attempt = Attempt { message: message.id, attempt: message.attempt };
+    let moved = decide(tx, Decision::Queue, MessageStatus::Created, &[attempt], &cause).await?;
+    let ids: Vec<Uuid> = moved.iter().map(|transition| transition.message).collect();
+    queue_return(tx, &ids, &vec![now; ids.len()]).await?;
+    Ok(record(tx, &moved).await?)
+}
+
+async fn message_of(tx: &TenantTx<'_>, id: Uuid, name: &str) -> Result<messages::Message> {
+    message_get(tx, id).await?.ok_or_else(|| Error::not_found(name))
+}
+
+impl Api {
+    async fn send(
+        &self,
+        tenant: TenantId,
+        id: Uuid,
+        request: &SendMessageRequest,
+    ) -> Result<messages::Message> {
+        let texter = texter(&request.texter)?;
+        let session = session(&request.session)?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        let message = message_of(&tx, id, &request.name).await?;
+        if message.status != MessageStatus::Created.code() {
+            return Ok(message);
+        }
+        let campaign = campaign_get(&tx, message.campaign).await?;
+        let campaign = campaign.ok_or_else(|| Error::not_found(&request.name))?;
+        if let Err(error) = click(&tx, &campaign, &message, texter, session).await {
+            // Another click of the same texter may have been faster by a moment: that one counts.
+            let now = message_of(&tx, id, &request.name).await?;
+            return if now.status == MessageStatus::Created.code() { Err(error) } else { Ok(now) };
+        }
+        let message = message_of(&tx, id, &request.name).await?;
+        tx.commit().await?;
+        self.nudges.dispatch.notify_one();
+        self.nudges.statuses.notify_one();
+        Ok(message)
+    }
+}
+
+#[tonic::async_trait]
+impl TextingService for Api {
+    async fn claim_contacts(
+        &self,
+        request: Request<ClaimContactsRequest>,
+    ) -> Result<Response<ClaimContactsResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let (tenant, id) = resource(caller, CAMPAIGN, &request.campaign, "campaign")?;
+        let texter = texter(&request.texter)?;
+        let count = count(request.count)?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        let campaign = campaign_get(&tx, id).await?.ok_or_else(|| Error::not_found(&request.campaign))?;
+        running(&campaign)?;
+        if campaign.mode != Mode::Click {
+            return Err(Error::precondition("CAMPAIGN_MODE", "the campaign is not sent by click").into());
+        }
+        let ids = assignments_claim(&tx, id, texter, count).await?;
+        let messages = messages_get(&tx, &ids).await?;
+        tx.commit().await?;
+        let messages = messages.into_iter().map(|message| encode(tenant, message)).collect();
+        Ok(Response::new(ClaimContactsResponse { messages }))
+    }
+
+    async fn send_message(&self, request: Request<SendMessageRequest>) -> Result<Response<Message>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let (tenant, id) = resource(caller, MESSAGE, &request.name, "name")?;
+        let message = self.send(tenant, id, &request).await?;
+        Ok(Response::new(encode(tenant, message)))
+    }
+}

@@ -1,0 +1,121 @@
+//! Putting the control-plane together: two listeners, one for callers and one for our own processes, and the
+//! background loops beside them.
+
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use muster_proto::internal::v1::claim_service_server::ClaimServiceServer;
+use muster_proto::internal::v1::directory_service_server::DirectoryServiceServer;
+use muster_proto::v1::campaign_service_server::CampaignServiceServer;
+use muster_proto::v1::contact_list_service_server::ContactListServiceServer;
+use muster_proto::v1::conversation_service_server::ConversationServiceServer;
+use muster_proto::v1::message_service_server::MessageServiceServer;
+use muster_proto::v1::number_service_server::NumberServiceServer;
+use muster_proto::v1::provider_account_service_server::ProviderAccountServiceServer;
+use muster_proto::v1::tenant_service_server::TenantServiceServer;
+use muster_proto::v1::texting_service_server::TextingServiceServer;
+use muster_runtime::access::InternalToken;
+use muster_runtime::bus::Bus;
+use muster_runtime::grpc::{self, MESSAGE_BYTES_MAX};
+use muster_runtime::service::stop_requested;
+use muster_runtime::supervise::Tasks;
+use tonic::{Request, Status};
+
+use crate::config::Config;
+use crate::db::Database;
+use crate::nudge::Nudges;
+use crate::rpc::Api;
+use crate::rpc::access::{Access, AccessLayer};
+use crate::rpc::directory::Directory;
+use crate::work;
+
+/// The services of the API, as reflection names them.
+const SERVICES: [&str; 8] = [
+    "muster.v1.CampaignService",
+    "muster.v1.ContactListService",
+    "muster.v1.ConversationService",
+    "muster.v1.MessageService",
+    "muster.v1.NumberService",
+    "muster.v1.ProviderAccountService",
+    "muster.v1.TenantService",
+    "muster.v1.TextingService",
+];
+
+/// Runs the control-plane until it is asked to stop, then drains.
+///
+/// # Errors
+/// Where it cannot start: a listener, PostgreSQL's or NATS's address, or a stream that is not as it must be.
+pub async fn run(config: Config) -> anyhow::Result<()> {
+    let config = Arc::new(config);
+    let db = Database::new(&config.database)?;
+    let bus = Bus::connect(&config.nats, "control-plane").await?;
+    let nudges = Arc::new(Nudges::default());
+    let api = Api { db: db.clone(), nudges: nudges.clone(), config: config.clone() };
+    let access = Access::new(db.clone(), &config.operator_key);
+    let tasks = Tasks::default();
+    work::start(
+        &work::Context {
+            db: db.clone(),
+            bus,
+            nudges,
+            claim_deadline: config.claim_deadline(),
+            order_deadline: config.order_deadline(),
+        },
+        &tasks,
+    );
+    serve_api(&config, api.clone(), access.clone(), &tasks).await?;
+    serve_internal(&config, api, Directory { db, access }, &tasks).await?;
+    stop_requested().await?;
+    tasks.drain().await;
+    Ok(())
+}
+
+async fn serve_api(config: &Config, api: Api, access: Access, tasks: &Tasks) -> anyhow::Result<()> {
+    let (incoming, _) = grpc::bind(&config.api.listen, "the API").await?;
+    let (v1, v1alpha) = grpc::reflection(&SERVICES).context("reflection")?;
+    let router = grpc::server()
+        .layer(AccessLayer(access))
+        .add_service(grpc::health().await)
+        .add_service(v1)
+        .add_service(v1alpha)
+        .add_service(CampaignServiceServer::new(api.clone()))
+        .add_service(ContactListServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
+        .add_service(ConversationServiceServer::new(api.clone()))
+        .add_service(MessageServiceServer::new(api.clone()))
+        .add_service(NumberServiceServer::new(api.clone()))
+        .add_service(ProviderAccountServiceServer::new(api.clone()))
+        .add_service(TenantServiceServer::new(api.clone()))
+        .add_service(TextingServiceServer::new(api));
+    let stop = tasks.stop();
+    tasks.spawn(async move {
+        if let Err(error) = router.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
+            tracing::error!(%error, "the API ended");
+        }
+    });
+    Ok(())
+}
+
+async fn serve_internal(
+    config: &Config,
+    api: Api,
+    directory: Directory,
+    tasks: &Tasks,
+) -> anyhow::Result<()> {
+    let (incoming, _) = grpc::bind(&config.internal.listen, "our own processes").await?;
+    let token = InternalToken(config.internal_token.clone());
+    let demand = move |request: Request<()>| -> Result<Request<()>, Status> {
+        token.demand(request.metadata())?;
+        Ok(request)
+    };
+    let router = grpc::server()
+        .add_service(grpc::health().await)
+        .add_service(ClaimServiceServer::with_interceptor(api, demand.clone()))
+        .add_service(DirectoryServiceServer::with_interceptor(directory, demand));
+    let stop = tasks.stop();
+    tasks.spawn(async move {
+        if let Err(error) = router.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
+            tracing::error!(%error, "the internal API ended");
+        }
+    });
+    Ok(())
+}

@@ -1,0 +1,129 @@
+//! Claims: the right to make the one call, granted for each message and attempt at most once, ever.
+
+use std::sync::Arc;
+
+use muster_domain::status::{Decision, State, Status};
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::db::{Micros, Result, SystemTx};
+use crate::store::campaigns::CampaignState;
+use crate::store::transitions::{Attempt, Owner, Transition, attempt_code};
+use crate::store::{execute, query};
+
+/// A message granted, with all that the call needs.
+pub(crate) struct Grant {
+    pub(crate) attempt: Attempt,
+    pub(crate) owner: Owner,
+    pub(crate) account: Uuid,
+    pub(crate) to: String,
+    pub(crate) from: String,
+    pub(crate) body: String,
+    pub(crate) media_urls: Vec<String>,
+    pub(crate) validity_s: i32,
+}
+
+impl From<Row> for Grant {
+    fn from(row: Row) -> Self {
+        Self {
+            attempt: Attempt { message: row.get("message_id"), attempt: row.get("attempt") },
+            owner: Owner { tenant: row.get("tenant_id"), campaign: row.get("campaign_id") },
+            account: row.get("account_id"),
+            to: row.get("phone_to"),
+            from: row.get("phone_from"),
+            body: row.get("body"),
+            media_urls: row.get("media_urls"),
+            validity_s: row.get("validity_s"),
+        }
+    }
+}
+
+impl Grant {
+    /// The transition that the grant is.
+    pub(crate) fn transition(&self, now: Micros, cause: &Arc<str>) -> Transition {
+        let attempt = self.attempt.attempt.unsigned_abs();
+        let state = |status| State { status, attempt, error: None };
+        Transition {
+            message: self.attempt.message,
+            owner: self.owner,
+            from: Some(state(Status::Ordered)),
+            to: state(Decision::Claim.to()),
+            time: now,
+            cause: cause.clone(),
+            provider_message_id: String::new(),
+        }
+    }
+}
+
+fn columns(attempts: &[Attempt]) -> (Vec<Uuid>, Vec<i16>) {
+    attempts.iter().map(|a| (a.message, a.attempt)).unzip()
+}
+
+/// Grants those of `attempts` (sorted) that are ordered, of a running campaign, within their validity, and whose
+/// recipient has not opted out: all judged in this one statement.
+pub(crate) async fn claims_grant(tx: &SystemTx<'_>, attempts: &[Attempt], now: Micros) -> Result<Vec<Grant>> {
+    let (ids, numbers) = columns(attempts);
+    let from = Status::Ordered.code();
+    let to = Decision::Claim.to().code();
+    let running = CampaignState::Running as i16;
+    let sql = include_str!("claims/claims_grant.sql");
+    let rows = query(tx, sql, &[&ids, &numbers, &from, &to, &now, &running]).await?;
+    Ok(rows.into_iter().map(Grant::from).collect())
+}
+
+/// Those of `attempts` that are still ordered after the grant, with what was in their way.
+pub(crate) async fn claims_refused(
+    tx: &SystemTx<'_>,
+    attempts: &[Attempt],
+    now: Micros,
+) -> Result<Vec<(Attempt, Decision)>> {
+    let (ids, numbers) = columns(attempts);
+    let sql = include_str!("claims/claims_refused.sql");
+    let rows = query(tx, sql, &[&ids, &numbers, &Status::Ordered.code(), &now]).await?;
+    let refused = rows.into_iter().map(|row| {
+        let attempt = Attempt { message: row.get("message_id"), attempt: row.get("attempt") };
+        let decision = match CampaignState::from_code(row.get("state")) {
+            CampaignState::Canceled => Decision::Cancel,
+            _ if row.get("opted_out") => Decision::Suppress,
+            _ if row.get("expired") => Decision::Expire,
+            CampaignState::Draft | CampaignState::Running | CampaignState::Paused => Decision::Withdraw,
+        };
+        (attempt, decision)
+    });
+    Ok(refused.collect())
+}
+
+/// Keeps what was claimed together, for the reaper.
+pub(crate) async fn claim_batch_insert(
+    tx: &SystemTx<'_>,
+    id: Uuid,
+    node: &str,
+    now: Micros,
+    attempts: &[Attempt],
+) -> Result<()> {
+    let (ids, numbers) = columns(attempts);
+    let sql = include_str!("claims/claim_batch_insert.sql");
+    execute(tx, sql, &[&id, &node, &now, &ids, &numbers]).await?;
+    Ok(())
+}
+
+/// Takes the batches claimed before `before`, and returns all of their attempts.
+pub(crate) async fn claim_batches_take(
+    tx: &SystemTx<'_>,
+    before: Micros,
+    limit: i64,
+) -> Result<Vec<Attempt>> {
+    let rows = query(tx, include_str!("claims/claim_batches_take.sql"), &[&before, &limit]).await?;
+    let mut attempts = Vec::new();
+    for row in rows {
+        let ids: Vec<Uuid> = row.get("message_ids");
+        let numbers: Vec<i16> = row.get("attempts");
+        attempts.extend(ids.into_iter().zip(numbers).map(|(message, attempt)| Attempt { message, attempt }));
+    }
+    Ok(attempts)
+}
+
+/// The number of an attempt as the wire has it.
+pub(crate) fn attempt_from(attempt: u32) -> i16 {
+    attempt_code(u16::try_from(attempt).unwrap_or(u16::MAX))
+}

@@ -1,0 +1,5 @@
+SELECT id, line, reason, content, create_time
+FROM rejected_rows
+WHERE list_id = $1 AND id > $2
+ORDER BY id
+LIMIT $3

@@ -1,0 +1,114 @@
+//! Replies and opt-outs.
+
+use std::collections::HashSet;
+
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::db::{Micros, Result, SystemTx, TenantTx};
+use crate::store::{Page, execute, query};
+
+/// What a reply asks for, numbered as in the API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(i16)]
+pub(crate) enum ReplyKeyword {
+    None = 0,
+    Stop = 1,
+    Start = 2,
+    Help = 3,
+}
+
+/// A reply that one of our numbers received.
+pub(crate) struct Reply {
+    pub(crate) id: Uuid,
+    pub(crate) tenant: Uuid,
+    pub(crate) account: Uuid,
+    pub(crate) provider_message_id: String,
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) body: String,
+    pub(crate) media_urls: Vec<String>,
+    pub(crate) keyword: i16,
+    pub(crate) receive_time: Micros,
+}
+
+impl From<Row> for Reply {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get("id"),
+            tenant: row.get("tenant_id"),
+            account: row.get("account_id"),
+            provider_message_id: row.get("provider_message_id"),
+            from: row.get("phone_from"),
+            to: row.get("phone_to"),
+            body: row.get("body"),
+            media_urls: row.get("media_urls"),
+            keyword: row.get("keyword"),
+            receive_time: row.get("receive_time"),
+        }
+    }
+}
+
+/// Keeps a reply. False where the provider delivers it again: then it must not act a second time.
+pub(crate) async fn reply_insert(tx: &SystemTx<'_>, reply: &Reply) -> Result<bool> {
+    let sql = include_str!("conversations/reply_insert.sql");
+    let inserted = execute(
+        tx,
+        sql,
+        &[
+            &reply.id,
+            &reply.tenant,
+            &reply.account,
+            &reply.provider_message_id,
+            &reply.from,
+            &reply.to,
+            &reply.body,
+            &reply.media_urls,
+            &reply.keyword,
+            &reply.receive_time,
+        ],
+    )
+    .await?;
+    Ok(inserted == 1)
+}
+
+pub(crate) async fn opt_out_insert(tx: &SystemTx<'_>, tenant: Uuid, phone: &str, time: Micros) -> Result<()> {
+    execute(tx, include_str!("conversations/opt_out_insert.sql"), &[&tenant, &phone, &time]).await?;
+    Ok(())
+}
+
+pub(crate) async fn opt_out_delete(tx: &SystemTx<'_>, tenant: Uuid, phone: &str) -> Result<()> {
+    execute(tx, include_str!("conversations/opt_out_delete.sql"), &[&tenant, &phone]).await?;
+    Ok(())
+}
+
+/// Opts out the recipients of messages that a provider refused because they had opted out there.
+pub(crate) async fn opt_outs_of_messages(
+    tx: &SystemTx<'_>,
+    messages: &HashSet<Uuid>,
+    time: Micros,
+) -> Result<()> {
+    let ids: Vec<Uuid> = messages.iter().copied().collect();
+    execute(tx, include_str!("conversations/opt_outs_of_messages.sql"), &[&ids, &time]).await?;
+    Ok(())
+}
+
+pub(crate) async fn replies_list(tx: &TenantTx<'_>, page: &Page<Uuid>) -> Result<Vec<Reply>> {
+    let sql = include_str!("conversations/replies_list.sql");
+    Ok(query(tx, sql, &[&page.after, &page.limit]).await?.into_iter().map(Reply::from).collect())
+}
+
+/// A phone number that has opted out.
+pub(crate) struct OptOut {
+    pub(crate) phone: String,
+    pub(crate) create_time: Micros,
+}
+
+pub(crate) async fn opt_outs_list(tx: &TenantTx<'_>, page: &Page<String>) -> Result<Vec<OptOut>> {
+    let sql = include_str!("conversations/opt_outs_list.sql");
+    let rows = query(tx, sql, &[&page.after, &page.limit]).await?;
+    Ok(rows
+        .into_iter()
+        .map(|row| OptOut { phone: row.get("phone"), create_time: row.get("create_time") })
+        .collect())
+}

@@ -1,0 +1,3 @@
+INSERT INTO opt_outs (tenant_id, phone, create_time)
+SELECT m.tenant_id, m.phone, $2 FROM messages m WHERE m.id = ANY ($1)
+ON CONFLICT DO NOTHING

@@ -1,0 +1,1 @@
+UPDATE message_states SET expire_time = $2 WHERE message_id = $1

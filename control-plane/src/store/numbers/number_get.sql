@@ -1,0 +1,1 @@
+SELECT id, pool_id, account_id, phone, type, segments_per_second, create_time FROM phone_numbers WHERE id = $1

@@ -1,0 +1,4 @@
+SELECT id, display_name, create_time,
+       (SELECT count(*) FROM phone_numbers WHERE pool_id = number_pools.id) AS phone_number_count
+FROM number_pools
+WHERE id = $1

@@ -1,0 +1,3 @@
+SELECT id, pool_id, account_id, phone, type, segments_per_second, create_time FROM phone_numbers
+WHERE pool_id = $1
+ORDER BY id

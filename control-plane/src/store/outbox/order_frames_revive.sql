@@ -1,0 +1,1 @@
+UPDATE order_frames SET publish_time = NULL WHERE publish_time < $1

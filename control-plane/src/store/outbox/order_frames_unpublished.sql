@@ -1,0 +1,6 @@
+SELECT id, shard, message_ids, attempts
+FROM order_frames
+WHERE publish_time IS NULL
+ORDER BY id
+LIMIT $1
+FOR UPDATE SKIP LOCKED

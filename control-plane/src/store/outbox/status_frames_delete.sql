@@ -1,0 +1,1 @@
+DELETE FROM status_frames WHERE id = ANY ($1)

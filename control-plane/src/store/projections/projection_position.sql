@@ -1,0 +1,1 @@
+SELECT sequence FROM projections WHERE stream = $1

@@ -1,0 +1,1 @@
+SELECT id, display_name, broadcast_allowed, create_time FROM tenants WHERE id > $1 ORDER BY id LIMIT $2

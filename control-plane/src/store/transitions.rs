@@ -1,0 +1,217 @@
+//! Transitions: the one way a message's state changes, and all that must follow in the same transaction: its
+//! history, the counters, and the frame that tells the watchers.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use deadpool_postgres::Transaction;
+use futures::future::try_join3;
+use muster_domain::error::{ErrorClass, SendError};
+use muster_domain::status::{Decision, State, Status};
+use muster_proto::internal::v1::{StatusFrame, StatusRecord};
+use muster_runtime::{clock, frame};
+use prost::Message as _;
+use uuid::Uuid;
+
+use crate::db::{Micros, Result};
+use crate::store::{execute, query};
+
+/// Changes in one status frame at most: some 200 KiB.
+const FRAME_CHANGES_MAX: usize = 2_000;
+
+/// A message, one attempt of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Attempt {
+    pub(crate) message: Uuid,
+    pub(crate) attempt: i16,
+}
+
+/// Whose message it is.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Owner {
+    pub(crate) tenant: Uuid,
+    pub(crate) campaign: Uuid,
+}
+
+/// A message moved from one state to another.
+#[derive(Clone, Debug)]
+pub(crate) struct Transition {
+    pub(crate) message: Uuid,
+    pub(crate) owner: Owner,
+    /// `None` for a message that was just planned.
+    pub(crate) from: Option<State>,
+    pub(crate) to: State,
+    pub(crate) time: Micros,
+    pub(crate) cause: Arc<str>,
+    pub(crate) provider_message_id: String,
+}
+
+/// Moves those of `attempts` that are in `from` by `decision`, and returns the transitions made. The others are
+/// left alone: they have moved on already.
+pub(crate) async fn decide(
+    tx: &Transaction<'_>,
+    decision: Decision,
+    from: Status,
+    attempts: &[Attempt],
+    cause: &Arc<str>,
+) -> Result<Vec<Transition>> {
+    debug_assert!(decision.from().contains(&from), "the graph in muster-domain decides");
+    let mut attempts = attempts.to_vec();
+    // Everyone locks rows in the order of their ids, so that nobody waits in a circle.
+    attempts.sort_unstable();
+    let ids: Vec<Uuid> = attempts.iter().map(|a| a.message).collect();
+    let numbers: Vec<i16> = attempts.iter().map(|a| a.attempt).collect();
+    let now = Micros::now();
+    let sql = include_str!("transitions/states_decide.sql");
+    let rows = query(
+        tx,
+        sql,
+        &[&ids, &numbers, &from.code(), &decision.to().code(), &now, &decision.forgets_error()],
+    )
+    .await?;
+    let moved = rows.into_iter().map(|row| {
+        let attempt = row.get::<_, i16>("attempt").unsigned_abs();
+        let error = error_from(row.get("error_class"), row.get("error_code"));
+        Transition {
+            message: row.get("message_id"),
+            owner: Owner { tenant: row.get("tenant_id"), campaign: row.get("campaign_id") },
+            from: Some(State { status: from, attempt, error: error.clone() }),
+            to: State { status: decision.to(), attempt, error },
+            time: now,
+            cause: cause.clone(),
+            provider_message_id: String::new(),
+        }
+    });
+    Ok(moved.collect())
+}
+
+/// Writes what must follow `transitions`, in their transaction. The counters come last: their rows are the ones
+/// that everybody wants.
+pub(crate) async fn record(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {
+    if transitions.is_empty() {
+        return Ok(());
+    }
+    try_join3(events_insert(tx, transitions), frames_insert(tx, transitions), counters_add(tx, transitions))
+        .await
+        .map(|_| ())
+}
+
+async fn events_insert(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {
+    // A plan's own row says when the message was created.
+    let moved = || transitions.iter().filter(|t| t.to.status != Status::Created);
+    let messages: Vec<Uuid> = moved().map(|t| t.message).collect();
+    let tenants: Vec<Uuid> = moved().map(|t| t.owner.tenant).collect();
+    let times: Vec<Micros> = moved().map(|t| t.time).collect();
+    let statuses: Vec<i16> = moved().map(|t| t.to.status.code()).collect();
+    let attempts: Vec<i16> = moved().map(|t| attempt_code(t.to.attempt)).collect();
+    let classes: Vec<i16> = moved().map(|t| class_code(t.to.error.as_ref())).collect();
+    let codes: Vec<&str> = moved().map(|t| error_code(t.to.error.as_ref())).collect();
+    let causes: Vec<&str> = moved().map(|t| &*t.cause).collect();
+    let provider_ids: Vec<&str> = moved().map(|t| t.provider_message_id.as_str()).collect();
+    let sql = include_str!("transitions/events_insert.sql");
+    execute(
+        tx,
+        sql,
+        &[&messages, &tenants, &times, &statuses, &attempts, &classes, &codes, &causes, &provider_ids],
+    )
+    .await?;
+    Ok(())
+}
+
+async fn frames_insert(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {
+    let mut by_tenant: HashMap<Uuid, Vec<StatusRecord>> = HashMap::new();
+    for transition in transitions.iter().filter(|t| t.from.is_some() || t.to.status != Status::Created) {
+        by_tenant.entry(transition.owner.tenant).or_default().push(status_record(transition));
+    }
+    let mut ids = Vec::new();
+    let mut tenants = Vec::new();
+    let mut payloads = Vec::new();
+    for (tenant, changes) in by_tenant {
+        for chunk in changes.chunks(FRAME_CHANGES_MAX) {
+            ids.push(clock::new_id());
+            tenants.push(tenant);
+            payloads.push(StatusFrame { changes: chunk.to_vec() }.encode_to_vec());
+        }
+    }
+    if ids.is_empty() {
+        return Ok(());
+    }
+    let sql = include_str!("transitions/status_frames_insert.sql");
+    execute(tx, sql, &[&ids, &tenants, &payloads]).await?;
+    Ok(())
+}
+
+fn status_record(transition: &Transition) -> StatusRecord {
+    let code = |status: Status| u32::from(status.code().unsigned_abs());
+    StatusRecord {
+        message_id: frame::id_bytes(transition.message),
+        campaign_id: frame::id_bytes(transition.owner.campaign),
+        status: code(transition.to.status),
+        previous_status: code(transition.from.as_ref().map_or(Status::Created, |from| from.status)),
+        attempt: u32::from(transition.to.attempt),
+        error_class: u32::from(class_code(transition.to.error.as_ref()).unsigned_abs()),
+        error_code: error_code(transition.to.error.as_ref()).to_owned(),
+        time_us: transition.time.0,
+    }
+}
+
+/// Where a message is counted: its campaign, its status, and the reason where the status has one.
+type CounterKey<'a> = (Uuid, Uuid, i16, i16, Cow<'a, str>);
+
+fn counter_key<'a>(owner: Owner, state: &'a State) -> CounterKey<'a> {
+    let error = match state.status {
+        Status::Failed | Status::Undelivered | Status::Unconfirmed => state.error.as_ref(),
+        Status::Created
+        | Status::Queued
+        | Status::Ordered
+        | Status::Claimed
+        | Status::Sent
+        | Status::Delivered
+        | Status::Canceled
+        | Status::Suppressed
+        | Status::Expired => None,
+    };
+    (owner.campaign, owner.tenant, state.status.code(), class_code(error), Cow::Borrowed(error_code(error)))
+}
+
+async fn counters_add(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {
+    // Sorted by key, for the same reason as ids are.
+    let mut deltas: BTreeMap<CounterKey<'_>, i64> = BTreeMap::new();
+    for transition in transitions {
+        if let Some(from) = &transition.from {
+            *deltas.entry(counter_key(transition.owner, from)).or_default() -= 1;
+        }
+        *deltas.entry(counter_key(transition.owner, &transition.to)).or_default() += 1;
+    }
+    deltas.retain(|_, delta| *delta != 0);
+    let campaigns: Vec<Uuid> = deltas.keys().map(|key| key.0).collect();
+    let tenants: Vec<Uuid> = deltas.keys().map(|key| key.1).collect();
+    let statuses: Vec<i16> = deltas.keys().map(|key| key.2).collect();
+    let classes: Vec<i16> = deltas.keys().map(|key| key.3).collect();
+    let codes: Vec<&str> = deltas.keys().map(|key| &*key.4).collect();
+    let counts: Vec<i64> = deltas.values().copied().collect();
+    let sql = include_str!("transitions/counters_add.sql");
+    execute(tx, sql, &[&campaigns, &tenants, &statuses, &classes, &codes, &counts]).await?;
+    Ok(())
+}
+
+/// An attempt's number as the database keeps it.
+pub(crate) fn attempt_code(attempt: u16) -> i16 {
+    i16::try_from(attempt).unwrap_or(i16::MAX)
+}
+
+/// An error's class as the database keeps it; 0 where there is none.
+pub(crate) fn class_code(error: Option<&SendError>) -> i16 {
+    error.map_or(0, |error| error.class.code())
+}
+
+/// An error's code as the database keeps it; empty where there is none.
+pub(crate) fn error_code(error: Option<&SendError>) -> &str {
+    error.map_or("", |error| error.code.as_str())
+}
+
+/// An error as the database kept it.
+pub(crate) fn error_from(class: i16, code: String) -> Option<SendError> {
+    ErrorClass::from_code(class).map(|class| SendError { class, code })
+}

@@ -1,0 +1,50 @@
+//! The background loops. Each is idempotent, may run twice at once, runs on a timer and on a nudge, and explains
+//! itself at the top of its file.
+
+use std::time::Duration;
+
+use muster_runtime::bus::Bus;
+use muster_runtime::supervise::Tasks;
+use std::sync::Arc;
+
+use crate::db::Database;
+use crate::nudge::Nudges;
+
+mod dispatch;
+mod facts;
+mod fold;
+mod inbound;
+mod pace;
+mod plan;
+mod project;
+mod reap;
+mod relay;
+mod sweep;
+
+/// What every loop needs.
+#[derive(Clone)]
+pub(crate) struct Context {
+    pub(crate) db: Database,
+    pub(crate) bus: Bus,
+    pub(crate) nudges: Arc<Nudges>,
+    pub(crate) claim_deadline: Duration,
+    pub(crate) order_deadline: Duration,
+}
+
+/// Starts all loops.
+pub(crate) fn start(context: &Context, tasks: &Tasks) {
+    let c = context.clone();
+    tasks.keep_running("plan", move || plan::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("dispatch", move || dispatch::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("relay orders", move || relay::run_orders(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("relay statuses", move || relay::run_statuses(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("project", move || project::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("reap", move || reap::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("sweep", move || sweep::run(c.clone()));
+}

@@ -1,0 +1,287 @@
+//! The dispatcher: turns queued messages of running campaigns into orders, no faster than their numbers may send,
+//! fairly between tenants, and only as many as sender nodes can take in the next seconds. So pause and cancel act
+//! at once, and the backlog stays in PostgreSQL.
+//!
+//! A round moves QUEUED -> ORDERED and writes the outbox in one transaction. Two dispatchers at once would order
+//! nothing twice (rows are locked and leave the queue), but would pace numbers twice; so a lock lets one work.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use async_nats::jetstream::consumer::PullConsumer;
+use deadpool_postgres::ClientWrapper;
+use muster_domain::status::{Decision, Status};
+use muster_runtime::{clock, topology};
+use uuid::Uuid;
+
+use crate::db::{Micros, SystemTx};
+use crate::nudge::nudged;
+use crate::store::outbox::{OrderFrameRow, order_frame_insert};
+use crate::store::queue::{
+    QueuedCampaign, Taken, assignments_take_canceled, canceled_with_assignments, queue_take,
+    queue_take_canceled, queue_take_expired, queued_campaigns, way_out,
+};
+use crate::store::transitions::{Attempt, Transition, decide, record};
+use crate::store::{numbers::pool_numbers, queue::queue_lock_try};
+use crate::work::Context;
+use crate::work::pace::Pace;
+
+/// How often the dispatcher works when nobody nudges it, which also is how finely numbers are paced.
+const TIMER: Duration = Duration::from_millis(50);
+/// Orders in one frame at most: large enough to make JetStream cheap, small enough to spread over nodes.
+const FRAME_ORDERS_MAX: usize = 100;
+/// Frames that may wait for a sender node: a few seconds of sending.
+const FRAMES_WAITING_MAX: u64 = 200;
+/// Messages in one transaction at most.
+const ROUND_MAX: i32 = 4_000;
+/// How long a pool's numbers and their rates are remembered.
+const NUMBERS_FRESH: Duration = Duration::from_secs(2);
+/// Messages of canceled campaigns that are cleared in one transaction.
+const CLEAR_MAX: i64 = 5_000;
+/// How often unsent messages of canceled campaigns are taken away from texters.
+const ASSIGNMENTS_TIMER: Duration = Duration::from_secs(1);
+
+/// Runs the dispatcher while this process holds the lock, and waits for it otherwise.
+pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
+    // Not returned to the pool: the lock must end with this loop, and it ends with its connection.
+    let mut client = deadpool_postgres::Object::take(context.db.system().await?);
+    while !queue_lock_try(&client).await? {
+        tokio::time::sleep(ASSIGNMENTS_TIMER).await;
+    }
+    let work = context.bus.work_consumer().await?;
+    let mut dispatcher = Dispatcher {
+        context,
+        work,
+        pace: Pace::default(),
+        pools: HashMap::new(),
+        assignments_cleared: None,
+        first: 0,
+    };
+    loop {
+        if !dispatcher.round(&mut client).await? {
+            let nudges = dispatcher.context.nudges.clone();
+            nudged(&nudges.dispatch, TIMER).await;
+        }
+    }
+}
+
+struct Dispatcher {
+    context: Context,
+    work: PullConsumer,
+    pace: Pace,
+    pools: HashMap<Uuid, (Instant, Vec<Uuid>)>,
+    assignments_cleared: Option<Instant>,
+    /// Which tenant goes first in the next round.
+    first: usize,
+}
+
+impl Dispatcher {
+    /// One round over all campaigns. Returns whether there is more to do at once.
+    async fn round(&mut self, client: &mut ClientWrapper) -> anyhow::Result<bool> {
+        let campaigns = {
+            let tx = SystemTx::begin(client).await?;
+            queued_campaigns(&tx).await?
+        };
+        self.clear_assignments(client).await?;
+        self.pace_retain(&campaigns);
+        let room = self.room().await?;
+        let mut ordered = 0;
+        let mut cleared = false;
+        for campaign in self.in_turn(&campaigns) {
+            match way_out(campaign.state) {
+                Some(Decision::Cancel) => cleared |= self.clear_canceled(client, &campaign).await?,
+                Some(_) => {
+                    cleared |= self.clear_expired(client, &campaign).await?;
+                    let share = (room - ordered).min(ROUND_MAX);
+                    ordered += self.order(client, &campaign, share).await?;
+                }
+                None => {}
+            }
+        }
+        if ordered > 0 || cleared {
+            self.context.nudges.orders.notify_one();
+            self.context.nudges.statuses.notify_one();
+        }
+        Ok(cleared || ordered >= ROUND_MAX)
+    }
+
+    /// Campaigns, one of each tenant in turn; another tenant goes first each round.
+    fn in_turn(&mut self, campaigns: &[QueuedCampaign]) -> Vec<QueuedCampaign> {
+        let mut tenants: BTreeMap<Uuid, Vec<QueuedCampaign>> = BTreeMap::new();
+        for campaign in campaigns {
+            tenants.entry(campaign.tenant).or_default().push(*campaign);
+        }
+        let mut tenants: Vec<_> = tenants.into_values().map(Vec::into_iter).collect();
+        if !tenants.is_empty() {
+            let first = self.first % tenants.len();
+            tenants.rotate_left(first);
+            self.first = first + 1;
+        }
+        let mut turns = Vec::with_capacity(campaigns.len());
+        while turns.len() < campaigns.len() {
+            turns.extend(tenants.iter_mut().filter_map(Iterator::next));
+        }
+        turns
+    }
+
+    /// Orders that sender nodes have room for.
+    async fn room(&mut self) -> anyhow::Result<i32> {
+        let waiting = self.work.info().await.context("cannot see how many orders wait")?.num_pending;
+        let frames = usize::try_from(FRAMES_WAITING_MAX.saturating_sub(waiting))?;
+        Ok(i32::try_from(frames * FRAME_ORDERS_MAX)?)
+    }
+
+    async fn order(
+        &mut self,
+        client: &mut ClientWrapper,
+        campaign: &QueuedCampaign,
+        share: i32,
+    ) -> anyhow::Result<i32> {
+        let tx = SystemTx::begin(client).await?;
+        let (numbers, budgets) = self.budgets(&tx, campaign.pool, share).await?;
+        if numbers.is_empty() {
+            return Ok(0);
+        }
+        let taken = queue_take(&tx, campaign.id, &numbers, &budgets).await?;
+        if taken.is_empty() {
+            return Ok(0);
+        }
+        let attempts: Vec<Attempt> = taken.iter().map(Taken::attempt).collect();
+        let moved = decide(&tx, Decision::Order, Status::Queued, &attempts, &cause()).await?;
+        for frame in frames(&taken, &moved) {
+            order_frame_insert(&tx, &frame).await?;
+        }
+        record(&tx, &moved).await?;
+        tx.commit().await?;
+        for message in &taken {
+            self.pace.spend(message.number, message.segments);
+        }
+        Ok(i32::try_from(moved.len())?)
+    }
+
+    /// What each number of the pool may send now, `share` in all at most.
+    async fn budgets(
+        &mut self,
+        tx: &SystemTx<'_>,
+        pool: Uuid,
+        share: i32,
+    ) -> anyhow::Result<(Vec<Uuid>, Vec<i32>)> {
+        let now_us = clock::now_us();
+        let fresh = self.pools.get(&pool).is_some_and(|(read, _)| read.elapsed() < NUMBERS_FRESH);
+        if !fresh {
+            let numbers = pool_numbers(tx, pool).await?;
+            for number in &numbers {
+                self.pace.set_rate(number.id, number.segments_per_second, now_us);
+            }
+            self.pools.insert(pool, (Instant::now(), numbers.into_iter().map(|number| number.id).collect()));
+        }
+        let numbers = self.pools.get(&pool).map_or(&[][..], |(_, numbers)| numbers);
+        let each = (share / i32::try_from(numbers.len().max(1))?).max(1);
+        let mut left = share;
+        let mut budgets = (Vec::new(), Vec::new());
+        for number in numbers {
+            let budget = self.pace.budget(*number, now_us).min(each).min(left);
+            if budget > 0 {
+                left -= budget;
+                budgets.0.push(*number);
+                budgets.1.push(budget);
+            }
+        }
+        Ok(budgets)
+    }
+
+    /// Forgets pools that no queued campaign uses, and the numbers in them.
+    fn pace_retain(&mut self, campaigns: &[QueuedCampaign]) {
+        self.pools.retain(|pool, (read, _)| {
+            read.elapsed() < Duration::from_secs(60)
+                || campaigns.iter().any(|campaign| campaign.pool == *pool)
+        });
+        let pools = &self.pools;
+        self.pace.retain(|number| pools.values().any(|(_, numbers)| numbers.binary_search(number).is_ok()));
+    }
+
+    async fn clear_canceled(
+        &self,
+        client: &mut ClientWrapper,
+        campaign: &QueuedCampaign,
+    ) -> anyhow::Result<bool> {
+        let tx = SystemTx::begin(client).await?;
+        let taken = queue_take_canceled(&tx, campaign.id, CLEAR_MAX).await?;
+        settle(tx, Decision::Cancel, Status::Queued, taken.iter().map(Taken::attempt).collect()).await
+    }
+
+    async fn clear_expired(
+        &self,
+        client: &mut ClientWrapper,
+        campaign: &QueuedCampaign,
+    ) -> anyhow::Result<bool> {
+        if campaign.expires_from > Micros::now() {
+            return Ok(false);
+        }
+        let tx = SystemTx::begin(client).await?;
+        let taken = queue_take_expired(&tx, campaign.id, CLEAR_MAX).await?;
+        settle(tx, Decision::Expire, Status::Queued, taken.iter().map(Taken::attempt).collect()).await
+    }
+
+    /// Takes unsent messages of canceled click campaigns away from texters.
+    async fn clear_assignments(&mut self, client: &mut ClientWrapper) -> anyhow::Result<()> {
+        if self.assignments_cleared.is_some_and(|at| at.elapsed() < ASSIGNMENTS_TIMER) {
+            return Ok(());
+        }
+        let campaigns = {
+            let tx = SystemTx::begin(client).await?;
+            canceled_with_assignments(&tx).await?
+        };
+        let mut more = false;
+        for campaign in campaigns {
+            let tx = SystemTx::begin(client).await?;
+            let taken = assignments_take_canceled(&tx, campaign, CLEAR_MAX).await?;
+            more |= settle(tx, Decision::Cancel, Status::Created, taken).await?;
+        }
+        self.assignments_cleared = (!more).then(Instant::now);
+        Ok(())
+    }
+}
+
+fn cause() -> Arc<str> {
+    "dispatcher".into()
+}
+
+/// Ends messages that left the queue without being ordered. Returns whether there were any.
+async fn settle(
+    tx: SystemTx<'_>,
+    decision: Decision,
+    from: Status,
+    attempts: Vec<Attempt>,
+) -> anyhow::Result<bool> {
+    if attempts.is_empty() {
+        return Ok(false);
+    }
+    let moved = decide(&tx, decision, from, &attempts, &cause()).await?;
+    record(&tx, &moved).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// The ordered messages in frames: one shard each, so that a number's texts stay together.
+fn frames(taken: &[Taken], moved: &[Transition]) -> Vec<OrderFrameRow> {
+    let ordered: std::collections::HashSet<Uuid> =
+        moved.iter().map(|transition| transition.message).collect();
+    let mut shards: BTreeMap<u16, Vec<&Taken>> = BTreeMap::new();
+    for message in taken.iter().filter(|message| ordered.contains(&message.message)) {
+        shards.entry(topology::shard_of(message.number)).or_default().push(message);
+    }
+    let frame = |(shard, messages): (u16, &[&Taken])| OrderFrameRow {
+        id: clock::new_id(),
+        shard: i16::try_from(shard).unwrap_or_default(),
+        messages: messages.iter().map(|message| message.message).collect(),
+        attempts: messages.iter().map(|message| message.attempt).collect(),
+    };
+    shards
+        .iter()
+        .flat_map(|(shard, messages)| messages.chunks(FRAME_ORDERS_MAX).map(move |chunk| (*shard, chunk)))
+        .map(frame)
+        .collect()
+}

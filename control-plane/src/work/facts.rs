@@ -1,0 +1,121 @@
+//! Reading frames: from what crossed JetStream to facts about messages, replies, and what fits neither.
+
+use std::sync::Arc;
+
+use muster_domain::status::Fact;
+use muster_proto::internal::v1::event::Kind;
+use muster_proto::internal::v1::{Event, EventFrame, FactKind, Inbound, Outcome, Receipt};
+use muster_runtime::frame::{self, WireFact};
+use uuid::Uuid;
+
+use crate::db::Micros;
+use crate::store::projections::UnmatchedReceipt;
+
+/// A fact about one attempt of one message.
+#[derive(Clone, Debug)]
+pub(crate) struct KnownFact {
+    pub(crate) tenant: Uuid,
+    pub(crate) message: Uuid,
+    pub(crate) attempt: u16,
+    pub(crate) fact: Fact,
+    pub(crate) time: Micros,
+    pub(crate) cause: Arc<str>,
+    pub(crate) provider_message_id: String,
+    /// How long the provider asks us to wait before another attempt, in seconds.
+    pub(crate) retry_after_s: u32,
+}
+
+/// A reply, with the tenant whose account it came through.
+#[derive(Clone, Debug)]
+pub(crate) struct InboundReply {
+    pub(crate) tenant: Uuid,
+    pub(crate) time: Micros,
+    pub(crate) inbound: Inbound,
+}
+
+/// All that a batch of frames says, in its order.
+#[derive(Default)]
+pub(crate) struct Facts {
+    pub(crate) known: Vec<KnownFact>,
+    pub(crate) inbound: Vec<InboundReply>,
+    pub(crate) unmatched: Vec<UnmatchedReceipt>,
+}
+
+/// Reads frames. Whatever cannot be read is kept as unmatched or logged; nothing stops the rest.
+pub(crate) fn read(frames: &[EventFrame]) -> Facts {
+    let mut facts = Facts::default();
+    let receipt_cause: Arc<str> = "receipt".into();
+    for frame in frames {
+        let node_cause: Arc<str> = format!("node:{}", frame.node).into();
+        for event in &frame.events {
+            let Some(tenant) = frame::id_from(&event.tenant_id) else {
+                tracing::error!(node = frame.node, "an event without a tenant is passed over");
+                continue;
+            };
+            facts.read(tenant, event, (&node_cause, &receipt_cause));
+        }
+    }
+    facts
+}
+
+impl Facts {
+    fn read(&mut self, tenant: Uuid, event: &Event, causes: (&Arc<str>, &Arc<str>)) {
+        let time = Micros(event.time_us);
+        match &event.kind {
+            Some(Kind::Outcome(outcome)) => self.outcome(tenant, time, outcome, causes.0),
+            Some(Kind::Receipt(receipt)) => self.receipt(tenant, time, receipt, causes.1),
+            Some(Kind::Inbound(inbound)) => {
+                self.inbound.push(InboundReply { tenant, time, inbound: inbound.clone() });
+            }
+            None => tracing::error!("an event of a kind that this build does not know is passed over"),
+        }
+    }
+
+    fn outcome(&mut self, tenant: Uuid, time: Micros, outcome: &Outcome, cause: &Arc<str>) {
+        let wire = wire_fact(outcome.fact, outcome.error_class, &outcome.error_code);
+        let (Some(message), Some(fact)) = (frame::id_from(&outcome.message_id), wire.into_fact()) else {
+            tracing::error!("an outcome that cannot be read is passed over");
+            return;
+        };
+        self.known.push(KnownFact {
+            tenant,
+            message,
+            attempt: attempt(outcome.attempt),
+            fact,
+            time,
+            cause: cause.clone(),
+            provider_message_id: outcome.provider_message_id.clone(),
+            retry_after_s: outcome.retry_after_s,
+        });
+    }
+
+    fn receipt(&mut self, tenant: Uuid, time: Micros, receipt: &Receipt, cause: &Arc<str>) {
+        let wire = wire_fact(receipt.fact, receipt.error_class, &receipt.error_code);
+        let message = frame::id_from(&receipt.message_id);
+        let provider_message_id = receipt.provider_message_id.clone();
+        let (Some(message), Some(fact)) = (message, wire.into_fact()) else {
+            let state = receipt.state.clone();
+            self.unmatched.push(UnmatchedReceipt { tenant, message, provider_message_id, state, time });
+            return;
+        };
+        self.known.push(KnownFact {
+            tenant,
+            message,
+            attempt: attempt(receipt.attempt),
+            fact,
+            time,
+            cause: cause.clone(),
+            provider_message_id,
+            retry_after_s: 0,
+        });
+    }
+}
+
+fn wire_fact(kind: i32, error_class: u32, error_code: &str) -> WireFact {
+    let kind = FactKind::try_from(kind).unwrap_or(FactKind::Unspecified);
+    WireFact { kind, error_class, error_code: error_code.to_owned() }
+}
+
+fn attempt(number: u32) -> u16 {
+    u16::try_from(number).unwrap_or(u16::MAX)
+}

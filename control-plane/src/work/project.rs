@@ -1,0 +1,140 @@
+//! The projector: applies what happened outside to the truth, exactly once.
+//!
+//! Frames are read from the stream of events in order, and a batch of them is applied in one transaction: the
+//! states that facts lead to (muster-domain decides), their history and counters, replies and opt-outs, and the
+//! position reached, moved from where it was. Should the transaction fail, or another projector have been faster,
+//! nothing of it remains and the stream is read again from the position in the database. No ack is needed.
+
+use std::collections::HashSet;
+use std::time::Duration;
+
+use anyhow::{Context as _, bail, ensure};
+use async_nats::jetstream;
+use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
+use futures::{StreamExt as _, TryStreamExt as _};
+use muster_proto::internal::v1::EventFrame;
+use prost::Message as _;
+use uuid::Uuid;
+
+use crate::db::{Micros, SystemTx};
+use crate::store::conversations::opt_outs_of_messages;
+use crate::store::projections::{
+    Move, projection_advance, projection_position, states_get, states_move, unmatched_receipts_insert,
+};
+use crate::store::queue::queue_return;
+use crate::store::transitions::record;
+use crate::work::Context;
+use crate::work::fold::{Fold, Known};
+use crate::work::{facts, inbound};
+
+/// Frames applied in one transaction at most, of some hundred events each.
+const FRAMES_MAX: usize = 40;
+/// The pause after another projector was faster: it is at work, and this one only stands by.
+const STANDBY: Duration = Duration::from_secs(1);
+
+/// Frames from the stream, and the sequence of the last.
+struct Batch {
+    frames: Vec<EventFrame>,
+    last: i64,
+}
+
+/// Runs the projector.
+pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
+    let stream_name = context.bus.topology.events_stream();
+    let mut position = {
+        let mut client = context.db.system().await?;
+        let tx = SystemTx::begin(&mut client).await?;
+        let position = projection_position(&tx, &stream_name).await?;
+        tx.commit().await?;
+        position
+    };
+    let stream = context.bus.jetstream.get_stream(&stream_name).await?;
+    let last = i64::try_from(stream.cached_info().state.last_sequence)?;
+    ensure!(
+        last >= position,
+        "the stream {stream_name} ends at {last} but has been projected up to {position}: it is not the stream that \
+         was projected; nothing is applied until an operator has looked"
+    );
+    let config = OrderedConfig {
+        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: u64::try_from(position)? + 1 },
+        ..OrderedConfig::default()
+    };
+    let messages = stream.create_consumer(config).await?.messages().await?;
+    let mut batches = messages.ready_chunks(FRAMES_MAX);
+    while let Some(chunk) = batches.next().await {
+        let messages: Vec<jetstream::Message> = futures::stream::iter(chunk).try_collect().await?;
+        let batch = decode(&messages)?;
+        while !apply(&context, &stream_name, position, &batch).await? {}
+        position = batch.last;
+        context.nudges.statuses.notify_one();
+    }
+    bail!("the stream of events ended")
+}
+
+fn decode(messages: &[jetstream::Message]) -> anyhow::Result<Batch> {
+    let mut batch = Batch { frames: Vec::with_capacity(messages.len()), last: 0 };
+    for message in messages {
+        let info = message.info().map_err(|error| anyhow::anyhow!("a message without its place: {error}"))?;
+        batch.last = i64::try_from(info.stream_sequence)?;
+        match EventFrame::decode(&message.payload[..]) {
+            Ok(frame) => batch.frames.push(frame),
+            // Nothing can be made of it, ever: to stop here would stop everything behind it.
+            Err(error) => {
+                tracing::error!(%error, sequence = batch.last, "an unreadable frame is passed over")
+            }
+        }
+    }
+    Ok(batch)
+}
+
+/// Applies a batch in one transaction. Returns false, and leaves nothing behind, where another transaction moved
+/// one of its messages meanwhile: then the batch must be judged anew.
+async fn apply(context: &Context, stream: &str, position: i64, batch: &Batch) -> anyhow::Result<bool> {
+    let facts = facts::read(&batch.frames);
+    let mut ids: Vec<Uuid> = facts.known.iter().map(|fact| fact.message).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    let mut client = context.db.system().await?;
+    let tx = SystemTx::begin(&mut client).await?;
+    let mut fold = Fold::new(states_get(&tx, &ids).await?, facts.unmatched);
+    for fact in facts.known {
+        fold.learn(fact);
+    }
+    let now = Micros::now();
+    let moves: Vec<Move<'_>> = fold.changed().map(as_move).collect();
+    if states_move(&tx, &moves, now).await? != u64::try_from(moves.len())? {
+        return Ok(false);
+    }
+    if !projection_advance(&tx, stream, position, batch.last).await? {
+        tokio::time::sleep(STANDBY).await;
+        bail!("another projector is at work");
+    }
+    follow(&tx, &fold, now).await?;
+    inbound::apply(&tx, facts.inbound).await?;
+    record(&tx, &fold.transitions).await?;
+    tx.commit().await.context("the batch was not committed")?;
+    if fold.retries().next().is_some() {
+        context.nudges.dispatch.notify_one();
+    }
+    Ok(true)
+}
+
+fn as_move(known: &Known) -> Move<'_> {
+    Move { message: known.message, from: &known.before, to: &known.now }
+}
+
+/// What follows from the new states: another attempt, an opt-out that the provider knew of, receipts to be kept.
+async fn follow(tx: &SystemTx<'_>, fold: &Fold, now: Micros) -> anyhow::Result<()> {
+    let (retries, due_times): (Vec<Uuid>, Vec<Micros>) = fold.retries().unzip();
+    if !retries.is_empty() {
+        queue_return(tx, &retries, &due_times).await?;
+    }
+    let opted_out: HashSet<Uuid> = fold.opted_out_at_provider().collect();
+    if !opted_out.is_empty() {
+        opt_outs_of_messages(tx, &opted_out, now).await?;
+    }
+    if !fold.unmatched.is_empty() {
+        unmatched_receipts_insert(tx, &fold.unmatched).await?;
+    }
+    Ok(())
+}

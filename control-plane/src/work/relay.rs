@@ -1,0 +1,97 @@
+//! The relays: publish what the outboxes hold, and let go of it only after JetStream's ack. A crash in between
+//! publishes again, which is harmless: orders are claimed at most once, and watchers are told at least once.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+use futures::future::try_join_all;
+use muster_proto::internal::v1::OrderFrame;
+use muster_runtime::bus::Bus;
+use muster_runtime::frame;
+use prost::Message as _;
+use uuid::Uuid;
+
+use crate::db::SystemTx;
+use crate::nudge::nudged;
+use crate::store::outbox::{
+    OrderFrameRow, order_frames_published, order_frames_unpublished, status_frames_delete,
+    status_frames_oldest,
+};
+use crate::work::Context;
+
+/// How often an outbox is looked at when nobody nudges.
+const TIMER: Duration = Duration::from_millis(200);
+/// Frames in one transaction.
+const FRAMES: i64 = 200;
+
+/// Relays orders to sender nodes.
+pub(crate) async fn run_orders(context: Context) -> anyhow::Result<()> {
+    loop {
+        if !relay_orders(&context).await? {
+            nudged(&context.nudges.orders, TIMER).await;
+        }
+    }
+}
+
+async fn relay_orders(context: &Context) -> anyhow::Result<bool> {
+    let mut client = context.db.system().await?;
+    let tx = SystemTx::begin(&mut client).await?;
+    let frames = order_frames_unpublished(&tx, FRAMES).await?;
+    if frames.is_empty() {
+        return Ok(false);
+    }
+    let topology = &context.bus.topology;
+    let messages =
+        frames.iter().map(|row| (topology.work_subject(row.shard.unsigned_abs()), order_payload(row)));
+    publish_all(&context.bus, messages).await?;
+    let ids: Vec<Uuid> = frames.iter().map(|frame| frame.id).collect();
+    order_frames_published(&tx, &ids).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+fn order_payload(row: &OrderFrameRow) -> Bytes {
+    let mut message_ids = Vec::with_capacity(row.messages.len() * 16);
+    for id in &row.messages {
+        message_ids.extend_from_slice(id.as_bytes());
+    }
+    let attempts = row.attempts.iter().map(|attempt| u32::from(attempt.unsigned_abs())).collect();
+    let order = OrderFrame { frame_id: frame::id_bytes(row.id), message_ids: message_ids.into(), attempts };
+    order.encode_to_vec().into()
+}
+
+/// Relays status changes to the gateways' watchers.
+pub(crate) async fn run_statuses(context: Context) -> anyhow::Result<()> {
+    loop {
+        if !relay_statuses(&context).await? {
+            nudged(&context.nudges.statuses, TIMER).await;
+        }
+    }
+}
+
+async fn relay_statuses(context: &Context) -> anyhow::Result<bool> {
+    let mut client = context.db.system().await?;
+    let tx = SystemTx::begin(&mut client).await?;
+    let frames = status_frames_oldest(&tx, FRAMES).await?;
+    if frames.is_empty() {
+        return Ok(false);
+    }
+    let ids: Vec<Uuid> = frames.iter().map(|frame| frame.id).collect();
+    let topology = &context.bus.topology;
+    let messages =
+        frames.into_iter().map(|row| (topology.status_subject(row.tenant), Bytes::from(row.payload)));
+    publish_all(&context.bus, messages).await?;
+    status_frames_delete(&tx, &ids).await?;
+    tx.commit().await?;
+    Ok(true)
+}
+
+/// Publishes in order, then waits for all acks together.
+async fn publish_all(bus: &Bus, messages: impl Iterator<Item = (String, Bytes)>) -> anyhow::Result<()> {
+    let mut acks = Vec::new();
+    for (subject, payload) in messages {
+        acks.push(bus.jetstream.publish(subject, payload).await?.into_future());
+    }
+    try_join_all(acks).await?;
+    Ok(())
+}
