@@ -72,6 +72,8 @@ pub(crate) fn parse(
 ) -> Result<impl Iterator<Item = Result<Parsed>>> {
     let header = header_line(&mut file)?;
     let delimiter = delimiter(&header);
+    // The reader takes a record to begin at the end of the line before where that ends in CR LF: one line early.
+    let lines_early = i64::from(header.ends_with(b"\r\n"));
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter)
         .has_headers(false)
@@ -79,7 +81,7 @@ pub(crate) fn parse(
         .from_reader(Cursor::new(header).chain(file));
     let mut record = ByteRecord::new();
     reader.read_byte_record(&mut record).map_err(unreadable)?;
-    let columns = Columns::read(&record, phone_column)?;
+    let columns = Columns::read(&record, phone_column, lines_early)?;
     Ok(std::iter::from_fn(move || match reader.read_byte_record(&mut record) {
         Ok(false) => None,
         Ok(true) => Some(row(&record, &columns)),
@@ -134,6 +136,7 @@ fn delimiter(header: &[u8]) -> u8 {
 struct Columns {
     names: Vec<String>,
     phone: usize,
+    lines_early: i64,
 }
 
 /// A header as templates name it: `First Name` is `first_name`.
@@ -150,7 +153,7 @@ fn column_name(header: &str) -> String {
 }
 
 impl Columns {
-    fn read(header: &ByteRecord, phone_column: &str) -> Result<Self> {
+    fn read(header: &ByteRecord, phone_column: &str, lines_early: i64) -> Result<Self> {
         if header.len() > COLUMNS_MAX {
             return Err(Error::invalid("chunk", format!("the header has more than {COLUMNS_MAX} columns")));
         }
@@ -172,7 +175,7 @@ impl Columns {
             let message = format!("no column of phone numbers; the header has {}", names.join(", "));
             return Err(Error::invalid("start.phone_number_column", message));
         };
-        Ok(Self { names, phone })
+        Ok(Self { names, phone, lines_early })
     }
 }
 
@@ -186,7 +189,8 @@ fn text(cell: &[u8]) -> Cow<'_, str> {
 
 fn row(record: &ByteRecord, columns: &Columns) -> Result<Parsed> {
     let line = record.position().map_or(0, csv::Position::line);
-    let place = Place { line: i64::try_from(line).unwrap_or(i64::MAX), content: content(record) };
+    let place =
+        Place { line: i64::try_from(line).unwrap_or(0) + columns.lines_early, content: content(record) };
     let rejected = |reason| {
         Ok(Parsed::Rejected { place: Place { line: place.line, content: place.content.clone() }, reason })
     };
