@@ -1,1 +1,222 @@
+//! Webhooks from the outside: signed and forged, against a directory of one account.
 
+use std::sync::Mutex;
+
+use muster_proto::internal::v1::directory_service_server::{DirectoryService, DirectoryServiceServer};
+use muster_proto::internal::v1::{
+    Account as Listed, AuthenticateRequest, AuthenticateResponse, EventFrame, FactKind, GetAccountRequest,
+    GetWebhookAccountRequest, event,
+};
+use muster_providers::signature::Hmac;
+use muster_runtime::batch::Limits;
+use muster_runtime::directory::{ControlPlane, Directory};
+use muster_runtime::frame::id_bytes;
+use muster_runtime::grpc;
+use muster_runtime::supervise::Tasks;
+use prost::Message as _;
+use tonic::Status;
+use uuid::Uuid;
+
+use super::*;
+
+const KEY: &str = "12345678901234567890123456789012";
+const BASE: &str = "https://gw.muster.example";
+const TOKEN: &str = "unguessable";
+const SID: &str = "AC00000000000000000000000000000001";
+
+/// A directory of one Twilio account.
+struct OneAccount;
+
+#[tonic::async_trait]
+impl DirectoryService for OneAccount {
+    async fn get_account(
+        &self,
+        _: tonic::Request<GetAccountRequest>,
+    ) -> Result<tonic::Response<Listed>, Status> {
+        Err(Status::not_found("gateways do not ask this"))
+    }
+
+    async fn get_webhook_account(
+        &self,
+        request: tonic::Request<GetWebhookAccountRequest>,
+    ) -> Result<tonic::Response<Listed>, Status> {
+        match request.into_inner().webhook_token.as_str() {
+            TOKEN => Ok(tonic::Response::new(Listed {
+                account_id: id_bytes(Uuid::from_u128(1)),
+                tenant_id: id_bytes(Uuid::from_u128(2)),
+                provider: 1,
+                account_sid: SID.to_owned(),
+                webhook_key: KEY.to_owned(),
+                webhook_token: TOKEN.to_owned(),
+                ..Listed::default()
+            })),
+            "broken" => Err(Status::unavailable("down")),
+            _ => Err(Status::not_found("none")),
+        }
+    }
+
+    async fn authenticate(
+        &self,
+        _: tonic::Request<AuthenticateRequest>,
+    ) -> Result<tonic::Response<AuthenticateResponse>, Status> {
+        Err(Status::unauthenticated("nobody's"))
+    }
+}
+
+/// A gateway's webhooks, and the events that they made.
+struct Gateway {
+    webhooks: Webhooks,
+    published: Arc<Mutex<Vec<muster_proto::internal::v1::Event>>>,
+    _tasks: Tasks,
+}
+
+impl Gateway {
+    async fn start() -> Self {
+        Self::publishing(true).await
+    }
+
+    async fn publishing(works: bool) -> Self {
+        let tasks = Tasks::default();
+        let (incoming, address) = grpc::bind("127.0.0.1:0", "the directory").await.expect("a port");
+        let server = grpc::server().add_service(DirectoryServiceServer::new(OneAccount));
+        tasks.spawn(async move { server.serve_with_incoming(incoming).await.expect("served") });
+        let control_plane = ControlPlane { url: format!("http://{address}") };
+        let directory = Directory::new(control_plane.channel("token".into()).expect("a URL"));
+        let published = Arc::new(Mutex::new(Vec::new()));
+        let kept = published.clone();
+        let limits =
+            Limits { linger: Duration::from_millis(1), frame_events_max: 16, frames_inflight_max: 2 };
+        let events = Events::through("gateway".to_owned(), limits, &tasks, move |payload| {
+            if works {
+                let frame = EventFrame::decode(payload).expect("a frame");
+                kept.lock().expect("no panic").extend(frame.events);
+            }
+            async move { if works { Ok(()) } else { Err(anyhow::anyhow!("no ack")) } }
+        });
+        let webhooks = Webhooks::new(Accounts::new(directory), events, BASE, Arc::default());
+        Self { webhooks, published, _tasks: tasks }
+    }
+
+    async fn post(&self, path: &str, parameters: &[(&str, &str)]) -> StatusCode {
+        self.webhooks.answer(signed(path, parameters)).await.status()
+    }
+
+    fn published(&self) -> Vec<muster_proto::internal::v1::Event> {
+        self.published.lock().expect("no panic").clone()
+    }
+}
+
+/// A webhook as Twilio signs it. The parameters are in the order of their names, and need no escapes but `+`.
+fn signed(path: &str, parameters: &[(&str, &str)]) -> Request<Full<Bytes>> {
+    let signed: String = parameters.iter().flat_map(|(name, value)| [*name, *value]).collect();
+    let signature = Hmac::sha1(KEY.as_bytes()).sign(format!("{BASE}{path}{signed}").as_bytes());
+    let pairs: Vec<_> = parameters.iter().map(|(name, value)| format!("{name}={value}")).collect();
+    Request::post(path)
+        .header("host", "somewhere.else.example")
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("x-twilio-signature", signature)
+        .body(Full::from(pairs.join("&").replace('+', "%2B")))
+        .expect("a request")
+}
+
+fn status_path(query: &str) -> String {
+    format!("/webhooks/{TOKEN}/status{query}")
+}
+
+const DELIVERED: &[(&str, &str)] =
+    &[("AccountSid", SID), ("MessageSid", "SM1"), ("MessageStatus", "delivered")];
+
+#[tokio::test]
+async fn a_receipt_is_answered_once_it_is_published() {
+    let gateway = Gateway::start().await;
+    let message = Uuid::from_u128(7);
+    let path = status_path(&format!("?m={message}&a=2"));
+    assert_eq!(gateway.post(&path, DELIVERED).await, StatusCode::OK);
+    let [event] = &gateway.published()[..] else { panic!("one event") };
+    assert_eq!(event.tenant_id, id_bytes(Uuid::from_u128(2)));
+    let Some(event::Kind::Receipt(receipt)) = &event.kind else { panic!("a receipt") };
+    assert_eq!((receipt.message_id.clone(), receipt.attempt), (id_bytes(message), 2));
+    assert_eq!((receipt.fact(), receipt.state.as_str()), (FactKind::ReceiptDelivered, ""));
+    assert_eq!(gateway.webhooks.counts.accepted.get(), 1);
+}
+
+#[tokio::test]
+async fn a_receipt_that_says_too_little_is_kept_all_the_same() {
+    let gateway = Gateway::start().await;
+    let odd = &[("AccountSid", SID), ("MessageSid", "SM1"), ("MessageStatus", "levitating")];
+    assert_eq!(gateway.post(&status_path("?m=nonsense"), odd).await, StatusCode::OK);
+    let [event] = &gateway.published()[..] else { panic!("one event") };
+    let Some(event::Kind::Receipt(receipt)) = &event.kind else { panic!("a receipt") };
+    assert!(receipt.message_id.is_empty());
+    assert_eq!(receipt.provider_message_id, "SM1");
+    assert_eq!((receipt.fact(), receipt.state.as_str()), (FactKind::Unspecified, "levitating"));
+}
+
+#[tokio::test]
+async fn a_reply_is_answered_in_the_provider_s_own_way() {
+    let gateway = Gateway::start().await;
+    let reply = &[
+        ("AccountSid", SID),
+        ("Body", "STOP"),
+        ("From", "+12025550123"),
+        ("MessageSid", "SM2"),
+        ("NumMedia", "0"),
+        ("To", "+14155550100"),
+    ];
+    let response = gateway.webhooks.answer(signed(&format!("/webhooks/{TOKEN}/inbound"), reply)).await;
+    assert_eq!(
+        (response.status(), &response.headers()[CONTENT_TYPE]),
+        (StatusCode::OK, &"text/xml".parse().expect("a value"))
+    );
+    let [event] = &gateway.published()[..] else { panic!("one event") };
+    let Some(event::Kind::Inbound(inbound)) = &event.kind else { panic!("a reply") };
+    assert_eq!((inbound.from.as_str(), inbound.body.as_str()), ("+12025550123", "STOP"));
+    assert_eq!(inbound.account_id, id_bytes(Uuid::from_u128(1)));
+}
+
+#[tokio::test]
+async fn what_is_not_proven_is_not_believed() {
+    let gateway = Gateway::start().await;
+    let path = status_path("?m=1&a=1");
+    let mut unsigned = signed(&path, DELIVERED);
+    unsigned.headers_mut().remove("x-twilio-signature");
+    assert_eq!(gateway.webhooks.answer(unsigned).await.status(), StatusCode::FORBIDDEN);
+    // The signature of another message's receipt.
+    let mut moved = signed(&path, DELIVERED);
+    *moved.uri_mut() = status_path("?m=2&a=1").parse().expect("a path");
+    assert_eq!(gateway.webhooks.answer(moved).await.status(), StatusCode::FORBIDDEN);
+    let other = &[("AccountSid", "AC2"), ("MessageSid", "SM1"), ("MessageStatus", "delivered")];
+    assert_eq!(gateway.post(&path, other).await, StatusCode::FORBIDDEN);
+    assert_eq!(gateway.webhooks.counts.forged.get(), 3);
+    assert!(gateway.published().is_empty());
+}
+
+#[tokio::test]
+async fn other_paths_methods_and_accounts_are_refused() {
+    let gateway = Gateway::start().await;
+    assert_eq!(gateway.post("/metrics", DELIVERED).await, StatusCode::NOT_FOUND);
+    assert_eq!(gateway.post("/webhooks/nobody/status", DELIVERED).await, StatusCode::NOT_FOUND);
+    assert_eq!(gateway.post("/webhooks/not%20a%20token/status", DELIVERED).await, StatusCode::NOT_FOUND);
+    assert_eq!(gateway.post("/webhooks/broken/status", DELIVERED).await, StatusCode::SERVICE_UNAVAILABLE);
+    let mut get = signed(&status_path(""), DELIVERED);
+    *get.method_mut() = Method::GET;
+    assert_eq!(gateway.webhooks.answer(get).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(gateway.webhooks.counts.unknown.get(), 2);
+}
+
+#[tokio::test]
+async fn what_is_too_large_or_unreadable_is_refused() {
+    let gateway = Gateway::start().await;
+    let large = "x".repeat(BODY_BYTES_MAX);
+    assert_eq!(gateway.post(&status_path(""), &[("Body", &large)]).await, StatusCode::PAYLOAD_TOO_LARGE);
+    let incomplete = &[("AccountSid", SID), ("MessageStatus", "delivered")];
+    assert_eq!(gateway.post(&status_path(""), incomplete).await, StatusCode::BAD_REQUEST);
+    assert_eq!(gateway.webhooks.counts.unreadable.get(), 1);
+}
+
+#[tokio::test]
+async fn what_jetstream_does_not_take_is_not_acknowledged() {
+    let gateway = Gateway::publishing(false).await;
+    assert_eq!(gateway.post(&status_path(""), DELIVERED).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(gateway.webhooks.counts.unavailable.get(), 1);
+}
