@@ -23,7 +23,7 @@ mod migrations {
 /// How long a call waits for a connection.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
 /// The lock that keeps two migrations apart.
-const MIGRATION_LOCK: i64 = 0x006d_7573_7465_72;
+const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
 /// Hot statements find a few thousand rows by their keys among millions. A plan made while a table was small
 /// would read all of it when it is large, so scans and hashes are left out, and one plan serves all batches.
 const SYSTEM_OPTIONS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \

@@ -2,7 +2,7 @@
 //! rpc and field is explained there.
 
 /// The public API, package `muster.v1`.
-#[allow(missing_docs, clippy::all, reason = "generated code; the .proto files carry the comments")]
+#[expect(clippy::allow_attributes_without_reason, reason = "generated code allows what it must")]
 pub mod v1 {
     tonic::include_proto!("muster.v1");
 }
@@ -10,7 +10,7 @@ pub mod v1 {
 /// What only Muster's own processes say to each other, package `muster.internal.v1`.
 pub mod internal {
     /// Claims, the directory, and the frames on JetStream.
-    #[allow(missing_docs, clippy::all, reason = "generated code; the .proto files carry the comments")]
+    #[expect(clippy::allow_attributes_without_reason, reason = "generated code allows what it must")]
     pub mod v1 {
         tonic::include_proto!("muster.internal.v1");
     }

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use muster_domain::id::{ProviderAccountId, TenantId};
+use muster_domain::id::ProviderAccountId;
 use muster_domain::provider::Provider;
 use muster_proto::internal::v1::Account as Listed;
 use muster_providers::Adapter;
 use muster_runtime::clock;
 use muster_runtime::directory::{Directory, Kept};
-use muster_runtime::frame::id_from;
 use tonic::Status;
 use uuid::Uuid;
 
@@ -18,8 +17,6 @@ const RETRY_PAUSE: Duration = Duration::from_millis(100);
 
 /// A provider account, ready to call through.
 pub(crate) struct Account {
-    /// Whose it is.
-    pub(crate) tenant: TenantId,
     /// The provider's rules.
     pub(crate) adapter: &'static dyn Adapter,
     /// Credentials and addresses.
@@ -80,10 +77,8 @@ impl Accounts {
 
 fn read(listed: Listed, public_base_url: &str) -> Result<Account, Status> {
     let unknown = || Status::internal("the directory knows an account that this build does not");
-    let tenant = id_from(&listed.tenant_id).map(TenantId).ok_or_else(unknown)?;
     let provider = i16::try_from(listed.provider).ok().and_then(Provider::from_code).ok_or_else(unknown)?;
     Ok(Account {
-        tenant,
         adapter: muster_providers::adapter(provider),
         callback: format!("{public_base_url}/webhooks/{}/status", listed.webhook_token),
         credentials: muster_providers::Account {

@@ -9,7 +9,7 @@ use muster_domain::status::Fact;
 use muster_proto::internal::v1::{self, ClaimedMessage, Event, event};
 use muster_providers::{Answer, Text};
 use muster_runtime::clock;
-use muster_runtime::frame::{WireFact, id_bytes, id_from};
+use muster_runtime::frame::{WireFact, id_from};
 use uuid::Uuid;
 
 use crate::account::{Account, Accounts, Missing};
@@ -21,7 +21,6 @@ use crate::http::{Failure, Pool};
 pub(crate) struct Outcome {
     message_id: Bytes,
     attempt: u32,
-    /// Empty where the account, and so its tenant, could not be learned.
     tenant_id: Bytes,
     answer: Answer,
     time_us: i64,
@@ -35,11 +34,11 @@ impl Claimed {
             Some(id) => accounts.get(id, until).await,
             None => Err(Missing::None),
         };
-        let (answer, tenant_id) = match &account {
-            Ok(account) => (ask(&message, account, pool, until).await, id_bytes(account.tenant.0)),
-            Err(missing) => (without_account(*missing), Bytes::new()),
+        let answer = match &account {
+            Ok(account) => ask(&message, account, pool, until).await,
+            Err(missing) => without_account(*missing),
         };
-        let ClaimedMessage { message_id, attempt, .. } = message;
+        let ClaimedMessage { message_id, attempt, tenant_id, .. } = message;
         Outcome { message_id, attempt, tenant_id, answer, time_us: clock::now_us() }
     }
 }

@@ -244,11 +244,10 @@ fn content(record: &ByteRecord) -> String {
 mod tests {
     use super::*;
 
+    type Read = std::result::Result<(String, String), (i64, &'static str)>;
+
     /// The rows of `file`: the phone number and first name, or the line and reason.
-    fn read(
-        file: &[u8],
-        phone_column: &str,
-    ) -> Vec<std::result::Result<(String, String), (i64, &'static str)>> {
+    fn read(file: &[u8], phone_column: &str) -> Vec<Read> {
         let rows = parse(file, phone_column).expect("the header is fine");
         rows.map(|row| match row.expect("a row") {
             Parsed::Contact { phone, fields, .. } => {

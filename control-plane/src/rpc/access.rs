@@ -49,9 +49,12 @@ impl Access {
             return Ok(Caller::Operator);
         }
         let tenant = self.known.try_get_with(key, self.look_up(key)).await;
-        tenant.map(Caller::Tenant).map_err(|error: Arc<Error>| match error.code() {
-            tonic::Code::Unauthenticated => Error::unauthenticated(),
-            _ => Error::unavailable(error),
+        tenant.map(Caller::Tenant).map_err(|error: Arc<Error>| {
+            if error.code() == tonic::Code::Unauthenticated {
+                Error::unauthenticated()
+            } else {
+                Error::unavailable(error)
+            }
         })
     }
 

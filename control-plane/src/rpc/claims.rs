@@ -47,6 +47,7 @@ fn encode(grant: Grant) -> ClaimedMessage {
         body: grant.body,
         media_urls: grant.media_urls,
         validity_s: grant.validity_s.unsigned_abs(),
+        tenant_id: frame::id_bytes(grant.owner.tenant),
     }
 }
 
