@@ -53,6 +53,7 @@ impl Accounts {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a call of ours that failed, never an answer")]
 fn read(listed: Listed) -> Result<Account, Status> {
     let provider = i16::try_from(listed.provider).ok().and_then(Provider::from_code);
     let unknown = || Status::internal("the directory knows an account that this build does not");

@@ -4,6 +4,7 @@ mod event;
 mod listen;
 mod path;
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests play a directory that fails")]
 mod tests;
 
 use std::sync::Arc;

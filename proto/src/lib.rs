@@ -2,7 +2,11 @@
 //! rpc and field is explained there.
 
 /// The public API, package `muster.v1`.
-#[expect(clippy::allow_attributes_without_reason, reason = "generated code allows what it must")]
+#[expect(
+    clippy::allow_attributes_without_reason,
+    clippy::disallowed_methods,
+    reason = "generated code allows what it must, and speaks of failures in its own way"
+)]
 pub mod v1 {
     tonic::include_proto!("muster.v1");
 }
@@ -10,7 +14,11 @@ pub mod v1 {
 /// What only Muster's own processes say to each other, package `muster.internal.v1`.
 pub mod internal {
     /// Claims, the directory, and the frames on JetStream.
-    #[expect(clippy::allow_attributes_without_reason, reason = "generated code allows what it must")]
+    #[expect(
+        clippy::allow_attributes_without_reason,
+        clippy::disallowed_methods,
+        reason = "generated code allows what it must, and speaks of failures in its own way"
+    )]
     pub mod v1 {
         tonic::include_proto!("muster.internal.v1");
     }

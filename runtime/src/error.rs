@@ -98,6 +98,7 @@ impl Error {
 }
 
 impl From<Error> for Status {
+    #[expect(clippy::disallowed_methods, reason = "the one place that makes a Status")]
     fn from(error: Error) -> Self {
         if let Some(source) = &error.source {
             tracing::error!(code = ?error.code, error = format!("{:#}", Chain(source.as_ref())), "a call failed");

@@ -75,6 +75,7 @@ impl Accounts {
     }
 }
 
+#[expect(clippy::disallowed_methods, reason = "a call of ours that failed, never an answer")]
 fn read(listed: Listed, public_base_url: &str) -> Result<Account, Status> {
     let unknown = || Status::internal("the directory knows an account that this build does not");
     let provider = i16::try_from(listed.provider).ok().and_then(Provider::from_code).ok_or_else(unknown)?;

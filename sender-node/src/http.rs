@@ -7,6 +7,7 @@
 mod connect;
 mod connection;
 #[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests play servers, which end with the test")]
 mod tests;
 
 use std::collections::HashMap;
