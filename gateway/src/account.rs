@@ -6,9 +6,8 @@ use muster_domain::id::{ProviderAccountId, TenantId};
 use muster_domain::provider::Provider;
 use muster_proto::internal::v1::Account as Listed;
 use muster_providers::Adapter;
-use muster_runtime::directory::{Directory, Kept};
+use muster_runtime::directory::{Directory, Kept, Unanswered};
 use muster_runtime::frame::id_from;
-use tonic::Status;
 
 /// The longest token that is asked for; ours have 43 characters.
 const TOKEN_BYTES_MAX: usize = 128;
@@ -38,7 +37,7 @@ impl Accounts {
     }
 
     /// The account that webhooks under `token` belong to.
-    pub(crate) async fn get(&self, token: &str) -> Result<Option<Arc<Account>>, Arc<Status>> {
+    pub(crate) async fn get(&self, token: &str) -> Result<Option<Arc<Account>>, Arc<Unanswered>> {
         let plausible = (1..=TOKEN_BYTES_MAX).contains(&token.len())
             && token.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_'));
         if !plausible {
@@ -47,20 +46,20 @@ impl Accounts {
         self.kept.get(token, self.ask(token)).await
     }
 
-    async fn ask(&self, token: &str) -> Result<Option<Account>, Status> {
+    async fn ask(&self, token: &str) -> Result<Option<Account>, Unanswered> {
         let Some(listed) = self.directory.webhook_account(token).await? else { return Ok(None) };
         read(listed).map(Some)
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a call of ours that failed, never an answer")]
-fn read(listed: Listed) -> Result<Account, Status> {
+fn read(listed: Listed) -> Result<Account, Unanswered> {
     let provider = i16::try_from(listed.provider).ok().and_then(Provider::from_code);
-    let unknown = || Status::internal("the directory knows an account that this build does not");
     Ok(Account {
-        id: id_from(&listed.account_id).map(ProviderAccountId).ok_or_else(unknown)?,
-        tenant: id_from(&listed.tenant_id).map(TenantId).ok_or_else(unknown)?,
-        adapter: muster_providers::adapter(provider.ok_or_else(unknown)?),
+        id: id_from(&listed.account_id)
+            .map(ProviderAccountId)
+            .ok_or(Unanswered::Unreadable("an account's id"))?,
+        tenant: id_from(&listed.tenant_id).map(TenantId).ok_or(Unanswered::Unreadable("a tenant's id"))?,
+        adapter: muster_providers::adapter(provider.ok_or(Unanswered::Unreadable("an account's provider"))?),
         credentials: muster_providers::Account {
             account_sid: listed.account_sid,
             api_secret: listed.api_secret,

@@ -55,7 +55,7 @@ impl Keys {
         match self.kept.get(&key, self.directory.caller(key)).await {
             Ok(Some(caller)) => Ok(*caller),
             Ok(None) => Err(Error::unauthenticated()),
-            Err(status) => Err(Error::unavailable(status)),
+            Err(error) => Err(Error::unavailable(error)),
         }
     }
 }

@@ -112,9 +112,10 @@ impl Webhooks {
                 self.counts.unknown.add();
                 Err(StatusCode::NOT_FOUND)
             }
-            Err(status) => {
+            Err(error) => {
                 self.counts.unavailable.add();
-                tracing::warn!(code = ?status.code(), error = status.message(), "a webhook's account is unknown");
+                let error = format!("{:#}", anyhow::Error::from(error));
+                tracing::warn!(error, "a webhook's account could not be learned");
                 Err(StatusCode::SERVICE_UNAVAILABLE)
             }
         }

@@ -24,6 +24,9 @@ const BUFFER_EVENTS_MAX: usize = 4_096;
 /// A frame is full at this size, whatever its count: with the largest event on top it stays well under the
 /// 1 MiB that NATS takes.
 const FRAME_BYTES_MAX: usize = 512 * 1024;
+/// How long an ack is waited for. Little, because a lost one holds up what waits for it, and publishing again is
+/// harmless.
+const ACK_TIMEOUT: Duration = Duration::from_secs(2);
 /// The pauses between tries to publish a frame.
 const RETRY_PAUSE: std::ops::RangeInclusive<Duration> =
     Duration::from_millis(50)..=Duration::from_millis(1_000);
@@ -56,7 +59,7 @@ impl Events {
         let subject = bus.topology.events_subject();
         Self::through(node, limits, tasks, move |payload| {
             let (bus, subject) = (bus.clone(), subject.clone());
-            async move { bus.publish(subject, payload).await.map_err(anyhow::Error::from) }
+            async move { Ok(tokio::time::timeout(ACK_TIMEOUT, bus.publish(subject, payload)).await??) }
         })
     }
 

@@ -14,6 +14,8 @@ use crate::topology::Topology;
 const SERVER_OLDEST: (i64, i64, i64) = (2, 12, 0);
 /// How long a request to JetStream may take.
 const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long the last acks may take to be handed to the server.
+const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Publishes that may wait for their acks at once.
 const ACKS_INFLIGHT_MAX: usize = 4_096;
 
@@ -127,5 +129,17 @@ impl Bus {
         payload: bytes::Bytes,
     ) -> Result<(), jetstream::context::PublishError> {
         self.jetstream.publish(subject, payload).await?.await.map(|_ack| ())
+    }
+
+    /// Hands everything that was written, such as acks, to the server: the last thing before the process ends.
+    pub async fn flush(&self) {
+        let client = self.jetstream.client();
+        match tokio::time::timeout(FLUSH_TIMEOUT, client.flush()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => {
+                tracing::warn!(error = %error, "the last acks may be lost; their frames come again")
+            }
+            Err(_elapsed) => tracing::warn!("the last acks may be lost; their frames come again"),
+        }
     }
 }

@@ -68,6 +68,20 @@ impl ControlPlane {
     }
 }
 
+/// The control-plane gave no answer that is of use.
+#[derive(Debug, thiserror::Error)]
+pub enum Unanswered {
+    /// It did not answer in time.
+    #[error("the control-plane did not answer in time")]
+    Late,
+    /// It failed, or could not be reached.
+    #[error("the control-plane could not answer")]
+    Failed(#[source] Status),
+    /// Its answer has something that this build cannot read.
+    #[error("this build cannot read {0} as the control-plane writes it")]
+    Unreadable(&'static str),
+}
+
 /// Asks the directory. Nothing is kept here; see [`Kept`].
 #[derive(Clone)]
 pub struct Directory {
@@ -84,7 +98,7 @@ impl Directory {
     ///
     /// # Errors
     /// Where the control-plane does not answer.
-    pub async fn account(&self, id: ProviderAccountId) -> Result<Option<Account>, Status> {
+    pub async fn account(&self, id: ProviderAccountId) -> Result<Option<Account>, Unanswered> {
         let mut client = self.client.clone();
         let request = GetAccountRequest { account_id: id_bytes(id.0) };
         found(within(client.get_account(request)).await, Code::NotFound)
@@ -94,7 +108,7 @@ impl Directory {
     ///
     /// # Errors
     /// Where the control-plane does not answer.
-    pub async fn webhook_account(&self, token: &str) -> Result<Option<Account>, Status> {
+    pub async fn webhook_account(&self, token: &str) -> Result<Option<Account>, Unanswered> {
         let mut client = self.client.clone();
         let request = GetWebhookAccountRequest { webhook_token: token.to_owned() };
         found(within(client.get_webhook_account(request)).await, Code::NotFound)
@@ -104,8 +118,7 @@ impl Directory {
     ///
     /// # Errors
     /// Where the control-plane does not answer.
-    #[expect(clippy::disallowed_methods, reason = "a call of ours that failed, never an answer")]
-    pub async fn caller(&self, key: KeyHash) -> Result<Option<Caller>, Status> {
+    pub async fn caller(&self, key: KeyHash) -> Result<Option<Caller>, Unanswered> {
         let mut client = self.client.clone();
         let request = AuthenticateRequest { key_hash: key.0.to_vec().into() };
         let answer = within(client.authenticate(request)).await;
@@ -113,24 +126,22 @@ impl Directory {
         if caller.tenant_id.is_empty() {
             return Ok(Some(Caller::Operator));
         }
-        let tenant = id_from(&caller.tenant_id).ok_or_else(|| Status::internal("a tenant's id is not one"));
-        tenant.map(|tenant| Some(Caller::Tenant(TenantId(tenant))))
+        let tenant = id_from(&caller.tenant_id).ok_or(Unanswered::Unreadable("a tenant's id"))?;
+        Ok(Some(Caller::Tenant(TenantId(tenant))))
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a call of ours that failed, never an answer")]
-async fn within<T>(answer: impl Future<Output = Result<T, Status>>) -> Result<T, Status> {
-    match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
-        Ok(answer) => answer,
-        Err(_elapsed) => Err(Status::unavailable("the control-plane did not answer in time")),
-    }
+type Response<T> = Result<tonic::Response<T>, Status>;
+
+async fn within<T>(response: impl Future<Output = Response<T>>) -> Result<Response<T>, Unanswered> {
+    tokio::time::timeout(ANSWER_TIMEOUT, response).await.map_err(|_elapsed| Unanswered::Late)
 }
 
-fn found<T>(answer: Result<tonic::Response<T>, Status>, none: Code) -> Result<Option<T>, Status> {
-    match answer {
-        Ok(answer) => Ok(Some(answer.into_inner())),
+fn found<T>(response: Result<Response<T>, Unanswered>, none: Code) -> Result<Option<T>, Unanswered> {
+    match response? {
+        Ok(response) => Ok(Some(response.into_inner())),
         Err(status) if status.code() == none => Ok(None),
-        Err(status) => Err(status),
+        Err(status) => Err(Unanswered::Failed(status)),
     }
 }
 
@@ -155,11 +166,11 @@ where
     ///
     /// # Errors
     /// What `ask` failed with.
-    pub async fn get<Q, A>(&self, key: &Q, ask: A) -> Result<Option<Arc<V>>, Arc<Status>>
+    pub async fn get<Q, A>(&self, key: &Q, ask: A) -> Result<Option<Arc<V>>, Arc<Unanswered>>
     where
         K: Borrow<Q>,
         Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
-        A: Future<Output = Result<Option<V>, Status>>,
+        A: Future<Output = Result<Option<V>, Unanswered>>,
     {
         if let Some(answer) = self.answers.get(key).await {
             return Ok(answer);
@@ -189,7 +200,6 @@ impl<K, V> Expiry<K, Option<V>> for Age {
 }
 
 #[cfg(test)]
-#[expect(clippy::disallowed_methods, reason = "the tests play a control-plane that fails")]
 mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -202,7 +212,7 @@ mod tests {
         let ask = async || {
             asked.fetch_add(1, Ordering::Relaxed);
             tokio::task::yield_now().await;
-            if asked.load(Ordering::Relaxed) == 1 { Err(Status::unavailable("down")) } else { Ok(Some(7)) }
+            if asked.load(Ordering::Relaxed) == 1 { Err(Unanswered::Late) } else { Ok(Some(7)) }
         };
         assert!(kept.get(&1, ask()).await.is_err());
         let many = futures::future::join_all((0..10).map(|_| kept.get(&1, ask()))).await;

@@ -8,8 +8,7 @@ use muster_domain::provider::Provider;
 use muster_proto::internal::v1::Account as Listed;
 use muster_providers::Adapter;
 use muster_runtime::clock;
-use muster_runtime::directory::{Directory, Kept};
-use tonic::Status;
+use muster_runtime::directory::{Directory, Kept, Unanswered};
 use uuid::Uuid;
 
 /// The pause before the directory is asked again.
@@ -60,8 +59,9 @@ impl Accounts {
         loop {
             match self.kept.get(&id, self.ask(id)).await {
                 Ok(found) => return found.ok_or(Missing::None),
-                Err(status) if clock::instant() + RETRY_PAUSE >= until => {
-                    tracing::warn!(code = ?status.code(), error = status.message(), "no answer about an account");
+                Err(error) if clock::instant() + RETRY_PAUSE >= until => {
+                    let error = format!("{:#}", anyhow::Error::from(error));
+                    tracing::warn!(account.id = %id, error, "an account could not be learned in time");
                     return Err(Missing::Unknown);
                 }
                 Err(_) => tokio::time::sleep(RETRY_PAUSE).await,
@@ -69,16 +69,15 @@ impl Accounts {
         }
     }
 
-    async fn ask(&self, id: Uuid) -> Result<Option<Account>, Status> {
+    async fn ask(&self, id: Uuid) -> Result<Option<Account>, Unanswered> {
         let Some(listed) = self.directory.account(ProviderAccountId(id)).await? else { return Ok(None) };
         read(listed, &self.public_base_url).map(Some)
     }
 }
 
-#[expect(clippy::disallowed_methods, reason = "a call of ours that failed, never an answer")]
-fn read(listed: Listed, public_base_url: &str) -> Result<Account, Status> {
-    let unknown = || Status::internal("the directory knows an account that this build does not");
-    let provider = i16::try_from(listed.provider).ok().and_then(Provider::from_code).ok_or_else(unknown)?;
+fn read(listed: Listed, public_base_url: &str) -> Result<Account, Unanswered> {
+    let provider = i16::try_from(listed.provider).ok().and_then(Provider::from_code);
+    let provider = provider.ok_or(Unanswered::Unreadable("an account's provider"))?;
     Ok(Account {
         adapter: muster_providers::adapter(provider),
         callback: format!("{public_base_url}/webhooks/{}/status", listed.webhook_token),

@@ -4,11 +4,12 @@
 use std::time::{Duration, Instant};
 
 use muster_proto::internal::v1::claim_service_client::ClaimServiceClient;
-use muster_proto::internal::v1::{ClaimMessagesRequest, ClaimedMessage};
+use muster_proto::internal::v1::{ClaimMessagesRequest, ClaimMessagesResponse, ClaimedMessage};
 use muster_runtime::clock;
 use muster_runtime::directory::InternalChannel;
+use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
-use tonic::{Code, Status};
+use tonic::{Code, Response, Status};
 
 use crate::order::Order;
 
@@ -62,16 +63,18 @@ impl Claims {
             // Taken before the request leaves, so it is earlier than the claim itself.
             let until = clock::instant() + CALL_WITHIN;
             match self.ask(request.clone()).await {
-                Ok(messages) => {
-                    return Ok(messages.into_iter().map(|message| Claimed { message, until }).collect());
+                Ok(Ok(answer)) => {
+                    let messages = answer.into_inner().messages.into_iter();
+                    return Ok(messages.map(|message| Claimed { message, until }).collect());
                 }
-                Err(status) if status.code() == Code::InvalidArgument => {
+                Ok(Err(status)) if status.code() == Code::InvalidArgument => {
                     tracing::error!(error = status.message(), "an order was refused; it is dropped");
                     return Err(NotClaimed::Refused);
                 }
-                Err(status) => {
+                Ok(Err(status)) => {
                     tracing::warn!(code = ?status.code(), error = status.message(), "cannot claim; trying again");
                 }
+                Err(_elapsed) => tracing::warn!("a claim was not answered in time; trying again"),
             }
             tokio::select! {
                 () = tokio::time::sleep(pause) => pause = (pause * 2).min(*RETRY_PAUSE.end()),
@@ -85,13 +88,11 @@ impl Claims {
         self.stop.cancelled().await;
     }
 
-    #[expect(clippy::disallowed_methods, reason = "a call of ours that failed, never an answer")]
-    async fn ask(&self, request: ClaimMessagesRequest) -> Result<Vec<ClaimedMessage>, Status> {
+    async fn ask(
+        &self,
+        request: ClaimMessagesRequest,
+    ) -> Result<Result<Response<ClaimMessagesResponse>, Status>, Elapsed> {
         let mut client = self.client.clone();
-        let answer = client.claim_messages(request);
-        match tokio::time::timeout(ANSWER_TIMEOUT, answer).await {
-            Ok(answer) => answer.map(|answer| answer.into_inner().messages),
-            Err(_elapsed) => Err(Status::deadline_exceeded("the control-plane did not answer in time")),
-        }
+        tokio::time::timeout(ANSWER_TIMEOUT, client.claim_messages(request)).await
     }
 }

@@ -46,6 +46,7 @@ const SWEEP: Duration = Duration::from_secs(2);
 /// A running sender node.
 pub struct SenderNode {
     tasks: Tasks,
+    bus: Bus,
 }
 
 impl SenderNode {
@@ -66,18 +67,19 @@ impl SenderNode {
             Events::start(bus.clone(), node.clone(), OUTCOMES, &tasks),
             config.calls_max,
         ));
-        Puller::new(bus, worker, tasks.clone()).start();
+        Puller::new(bus.clone(), worker, tasks.clone()).start();
         tasks.keep_running("sweep idle connections", move || sweep(pool.clone()));
         if !config.admin.listen.is_empty() {
             serve_health(&config.admin.listen, &tasks).await?;
         }
         tracing::info!(node, calls_max = config.calls_max, "the sender node is working");
-        Ok(Self { tasks })
+        Ok(Self { tasks, bus })
     }
 
     /// Stops taking orders, finishes the calls that are open, and reports what came of them.
     pub async fn drain(self) {
         self.tasks.drain().await;
+        self.bus.flush().await;
     }
 }
 

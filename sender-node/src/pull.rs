@@ -20,7 +20,7 @@ const CLAIMING_MAX: usize = 4;
 /// Frames being worked on at once, those included whose outcomes are being published.
 const FRAMES_MAX: usize = 64;
 /// How often the server says that the pull is alive. After twice this silence it is begun again.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// The pause before a pull that failed is begun again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 

@@ -18,7 +18,7 @@ use super::position::Position;
 /// Frames asked for at once: few, because they wait here while a watcher is slow.
 const PULL_FRAMES_MAX: usize = 8;
 /// How often the server says that the pull is alive.
-const HEARTBEAT: Duration = Duration::from_secs(5);
+const HEARTBEAT: Duration = Duration::from_secs(2);
 /// How long the server keeps a consumer that nobody pulls from, where it could not be deleted.
 const INACTIVE_MAX: Duration = Duration::from_secs(60);
 

@@ -14,6 +14,7 @@ use muster_runtime::frame::id_bytes;
 use muster_runtime::grpc;
 use muster_runtime::supervise::Tasks;
 use prost::Message as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::Status;
 use uuid::Uuid;
 
@@ -219,4 +220,22 @@ async fn what_jetstream_does_not_take_is_not_acknowledged() {
     let gateway = Gateway::publishing(false).await;
     assert_eq!(gateway.post(&status_path(""), DELIVERED).await, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(gateway.webhooks.counts.unavailable.get(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_says_nothing_is_closed() {
+    let gateway = Gateway::start().await;
+    let tasks = Tasks::default();
+    let config = crate::config::Webhooks { listen: "127.0.0.1:0".to_owned(), connections_max: 1 };
+    let address = listen(&config, gateway.webhooks, &tasks).await.expect("a port");
+    for begun in ["", "POST /webhooks/x/status HTTP/1.1\r\nhost: "] {
+        let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
+        stream.write_all(begun.as_bytes()).await.expect("written");
+        let mut answer = Vec::new();
+        let until = Duration::from_secs(6);
+        let read = tokio::time::timeout(until, stream.read_to_end(&mut answer)).await;
+        read.expect("closed in time").expect("closed in an orderly way");
+        assert!(!answer.starts_with(b"HTTP/1.1 2"), "{begun}");
+    }
+    tasks.drain().await;
 }
