@@ -1,4 +1,5 @@
 //! The stories of the whole system, on real servers.
 
+mod journey;
 mod processes;
 mod servers;

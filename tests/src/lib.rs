@@ -7,16 +7,25 @@
 //! - [`servers`] starts PostgreSQL and nats-server; [`shared`] is the pair that one test binary shares.
 //! - [`process`] runs any program with a log, a readiness check, kill -9, restart and its use of CPU and memory.
 //! - [`binaries`] builds our own binaries once.
+//! - [`stack`] is the whole platform over those, [`client`] calls its API, [`contacts`] makes contact files and
+//!   says what an import must do, and [`judge`] holds the truth against the simulator's ledger.
 //! - [`devtools`] finds or fetches the servers' programs.
 
 pub mod binaries;
+pub mod client;
+pub mod contacts;
 pub mod devtools;
 mod environment;
+pub mod judge;
+pub mod lab;
 pub mod process;
 pub mod run_dir;
 pub mod servers;
+pub mod stack;
 pub mod wait;
 
+pub use client::Client;
 pub use process::{Process, Ready, Spec, Usage};
 pub use run_dir::RunDir;
 pub use servers::{NatsOptions, NatsServer, Postgres, PostgresOptions, Shared, shared};
+pub use stack::{Stack, StackOptions};

@@ -11,6 +11,16 @@ const PAUSE: Duration = Duration::from_millis(3);
 pub async fn until<T>(
     what: &str,
     within: Duration,
+    probe: impl AsyncFnMut() -> Result<Option<T>>,
+) -> Result<T> {
+    until_every(PAUSE, what, within, probe).await
+}
+
+/// The same with a longer pause, for a probe that costs something.
+pub async fn until_every<T>(
+    pause: Duration,
+    what: &str,
+    within: Duration,
     mut probe: impl AsyncFnMut() -> Result<Option<T>>,
 ) -> Result<T> {
     let deadline = Instant::now() + within;
@@ -21,7 +31,7 @@ pub async fn until<T>(
         if Instant::now() >= deadline {
             bail!("waited {within:?} in vain for {what}");
         }
-        tokio::time::sleep(PAUSE).await;
+        tokio::time::sleep(pause).await;
     }
 }
 

@@ -1,0 +1,90 @@
+//! Everything that is there before a campaign: tenants, keys, accounts, pools and numbers.
+
+use anyhow::{Context, Result};
+use muster_proto::v1::{
+    BatchCreatePhoneNumbersRequest, CreateNumberPoolRequest, CreatePhoneNumberRequest,
+    CreateProviderAccountRequest, CreateTenantRequest, IssueTenantKeyRequest, ListCampaignsRequest,
+    ListTenantsRequest, NumberPool, PhoneNumber, ProviderAccount, Tenant,
+};
+use muster_proto::v1::{Campaign, IssueTenantKeyResponse};
+
+use super::{Client, PAGE_SIZE, all_pages};
+
+/// Numbers in one call at most.
+const BATCH_MAX: usize = 1_000;
+
+impl Client {
+    /// Creates a tenant that may broadcast. Only an operator can.
+    pub async fn create_tenant(&self, display_name: &str) -> Result<Tenant> {
+        let tenant =
+            Tenant { display_name: display_name.to_owned(), broadcast_allowed: true, ..Tenant::default() };
+        let request = CreateTenantRequest { tenant: Some(tenant) };
+        Ok(self.tenants().create_tenant(request).await.context("create a tenant")?.into_inner())
+    }
+
+    /// Issues a tenant's key. Only an operator can.
+    pub async fn issue_key(&self, tenant: &str) -> Result<String> {
+        let request = IssueTenantKeyRequest { name: tenant.to_owned() };
+        let answer = self.tenants().issue_tenant_key(request).await.context("issue a key")?;
+        let IssueTenantKeyResponse { key } = answer.into_inner();
+        Ok(key)
+    }
+
+    /// Creates a provider account. Only an operator can give it a base URL.
+    pub async fn create_account(&self, tenant: &str, account: ProviderAccount) -> Result<ProviderAccount> {
+        let request =
+            CreateProviderAccountRequest { parent: tenant.to_owned(), provider_account: Some(account) };
+        let answer = self.provider_accounts().create_provider_account(request).await;
+        Ok(answer.context("create a provider account")?.into_inner())
+    }
+
+    /// Creates a pool and puts numbers into it. Returns the pool's name.
+    pub async fn create_pool(
+        &self,
+        tenant: &str,
+        account: &str,
+        numbers: &[String],
+        segments_per_second: f64,
+    ) -> Result<String> {
+        let pool = NumberPool { display_name: "Pool".to_owned(), ..NumberPool::default() };
+        let request = CreateNumberPoolRequest { parent: tenant.to_owned(), number_pool: Some(pool) };
+        let pool = self.numbers().create_number_pool(request).await.context("create a pool")?.into_inner().name;
+        let number = |phone_number: &String| CreatePhoneNumberRequest {
+            parent: String::new(),
+            phone_number: Some(PhoneNumber {
+                phone_number: phone_number.clone(),
+                number_pool: pool.clone(),
+                provider_account: account.to_owned(),
+                segments_per_second,
+                ..PhoneNumber::default()
+            }),
+        };
+        for batch in numbers.chunks(BATCH_MAX) {
+            let requests = batch.iter().map(number).collect();
+            let request = BatchCreatePhoneNumbersRequest { parent: tenant.to_owned(), requests };
+            self.numbers().batch_create_phone_numbers(request).await.context("create numbers")?;
+        }
+        Ok(pool)
+    }
+
+    /// All tenants. Only an operator can see them.
+    pub async fn list_tenants(&self) -> Result<Vec<Tenant>> {
+        all_pages(async |page_token| {
+            let request = ListTenantsRequest { page_size: PAGE_SIZE, page_token };
+            let page = self.tenants().list_tenants(request).await.context("list tenants")?.into_inner();
+            Ok((page.tenants, page.next_page_token))
+        })
+        .await
+    }
+
+    /// All campaigns of a tenant.
+    pub async fn list_campaigns(&self, tenant: &str) -> Result<Vec<Campaign>> {
+        all_pages(async |page_token| {
+            let request =
+                ListCampaignsRequest { parent: tenant.to_owned(), page_size: PAGE_SIZE, page_token };
+            let page = self.campaigns().list_campaigns(request).await.context("list campaigns")?.into_inner();
+            Ok((page.campaigns, page.next_page_token))
+        })
+        .await
+    }
+}

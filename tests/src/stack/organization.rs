@@ -1,0 +1,123 @@
+//! A client organization, ready to send: tenant and key, an account at a simulated provider, and a number pool.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use anyhow::Result;
+use muster_proto::v1::{CampaignMode, ImportContactsResponse, Provider, ProviderAccount};
+use muster_provider_sim::account::AccountSpec;
+
+use super::Stack;
+use crate::client::{Client, Draft};
+use crate::contacts::sending_numbers;
+
+/// Segments a second of a number: the most there is, so that numbers are not what a test waits for.
+const AMPLE: f64 = 1_000.0;
+
+/// What an organization is to have.
+#[derive(Clone, Debug)]
+pub struct OrganizationOptions {
+    /// What people call it.
+    pub display_name: String,
+    /// Through whom it sends.
+    pub provider: Provider,
+    /// The numbers it sends from. No two organizations of a stack may have the same.
+    pub numbers: Vec<String>,
+    /// How fast each of them may send.
+    pub segments_per_second: f64,
+}
+
+impl OrganizationOptions {
+    /// One with twenty fast numbers of its own.
+    pub fn of(provider: Provider) -> Self {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let number = usize::try_from(NEXT.fetch_add(1, Ordering::Relaxed)).unwrap_or(0) % 140;
+        let numbers = sending_numbers(2_800).split_off(number * 20).into_iter().take(20).collect();
+        Self {
+            display_name: format!("Neighbors of Precinct {number}"),
+            provider,
+            numbers,
+            segments_per_second: AMPLE,
+        }
+    }
+}
+
+/// A client organization, ready to send.
+#[derive(Clone, Debug)]
+pub struct Organization {
+    /// The tenant's resource name.
+    pub tenant: String,
+    /// Its key.
+    pub key: String,
+    /// A client with that key.
+    pub client: Client,
+    /// Through whom it sends.
+    pub provider: Provider,
+    /// The resource name of its provider account.
+    pub account: String,
+    /// What the simulator calls that account.
+    pub account_sid: String,
+    /// The resource name of its number pool.
+    pub pool: String,
+}
+
+impl Stack {
+    /// An organization that sends through the simulator, set up by the operator.
+    pub async fn organization(&self, options: OrganizationOptions) -> Result<Organization> {
+        let OrganizationOptions { display_name, provider, numbers, segments_per_second } = options;
+        let operator = &self.operator;
+        let tenant = operator.create_tenant(&display_name).await?.name;
+        let key = operator.issue_key(&tenant).await?;
+        let mut spec = account_spec(provider, &tenant);
+        let opened = self.simulator.open_account(&spec).await?;
+        let account = ProviderAccount {
+            display_name: "Simulated".to_owned(),
+            provider: provider.into(),
+            account_sid: if provider == Provider::Twilio { opened.account_sid } else { String::new() },
+            api_secret: opened.api_secret,
+            webhook_key: if provider == Provider::Telnyx { opened.webhook_key } else { String::new() },
+            base_url: self.simulator.url(),
+            ..ProviderAccount::default()
+        };
+        let account = operator.create_account(&tenant, account).await?;
+        spec.inbound_url = Some(account.inbound_webhook_url);
+        spec.numbers = Some(numbers.clone());
+        self.simulator.open_account(&spec).await?;
+        let client = operator.with_key(&key)?;
+        let pool = client.create_pool(&tenant, &account.name, &numbers, segments_per_second).await?;
+        let account_sid = spec.account_sid;
+        Ok(Organization { tenant, key, client, provider, account: account.name, account_sid, pool })
+    }
+}
+
+/// An account named after the tenant: `AC` and its id, as a Twilio SID looks.
+fn account_spec(provider: Provider, tenant: &str) -> AccountSpec {
+    let id: String = tenant.chars().filter(char::is_ascii_hexdigit).rev().take(32).collect();
+    AccountSpec {
+        provider: if provider == Provider::Telnyx { "telnyx" } else { "twilio" }.to_owned(),
+        account_sid: format!("AC{id:0>32}"),
+        api_secret: format!("secret-of-{id}"),
+        ..AccountSpec::default()
+    }
+}
+
+impl Organization {
+    /// Makes a list of the contacts in a CSV file. Returns the list's name and what the import did.
+    pub async fn list(&self, display_name: &str, file: &[u8]) -> Result<(String, ImportContactsResponse)> {
+        let list = self.client.create_list(&self.tenant, display_name).await?;
+        let imported = self.client.import(&list, file).await?;
+        Ok((list, imported))
+    }
+
+    /// A campaign over a list, in draft. Returns its name.
+    pub async fn draft(&self, mode: CampaignMode, list: &str, template: &str) -> Result<String> {
+        let draft = Draft {
+            tenant: self.tenant.clone(),
+            list: list.to_owned(),
+            pool: self.pool.clone(),
+            mode,
+            template: template.to_owned(),
+            media_urls: Vec::new(),
+        };
+        Ok(self.client.create_campaign(draft).await?.name)
+    }
+}

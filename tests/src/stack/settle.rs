@@ -1,0 +1,76 @@
+//! Waiting until a stack has nothing more to do: everything asked for is settled, every webhook has arrived, and
+//! everything that arrived is in the truth.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result};
+use async_nats::jetstream;
+
+use super::Stack;
+use crate::wait;
+
+/// How often the database is asked: seldom enough to cost a benchmark nothing.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// Messages on their way in campaigns that are not paused, and campaigns that are not wholly planned.
+const UNSETTLED: &str = "
+SELECT (SELECT coalesce(sum(count), 0)::bigint
+        FROM campaign_counters JOIN campaigns ON campaigns.id = campaign_id
+        WHERE status IN (3, 4) OR (status = 2 AND state <> 3)),
+       (SELECT count(*) FROM campaigns WHERE state = 2 AND NOT planned)";
+
+impl Stack {
+    /// Waits until all of it is done. Messages that wait for a texter's click, or in a paused campaign, wait on.
+    pub async fn settled(&self, within: Duration) -> Result<()> {
+        let deadline = Instant::now() + within;
+        let left = || deadline.saturating_duration_since(Instant::now());
+        // What arrives late may make work again, such as another attempt: then once more.
+        loop {
+            self.asked_for_is_settled(left()).await?;
+            self.simulator.quiet(left()).await?;
+            self.events_are_projected(left()).await?;
+            if self.unsettled().await? == (0, 0) && self.simulator.stats().await?.webhooks_pending == 0 {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Messages on their way, and campaigns that are being planned.
+    async fn unsettled(&self) -> Result<(i64, i64)> {
+        let row = self.sql().await?.query_one(UNSETTLED, &[]).await?;
+        Ok((row.get(0), row.get(1)))
+    }
+
+    async fn asked_for_is_settled(&self, within: Duration) -> Result<()> {
+        let client = self.sql().await?;
+        let settled = async || {
+            let row = client.query_one(UNSETTLED, &[]).await?;
+            Ok((row.get::<_, i64>(0) == 0 && row.get::<_, i64>(1) == 0).then_some(()))
+        };
+        let waited = wait::until_every(PAUSE, "everything asked for to be settled", within, settled).await;
+        match waited {
+            Ok(()) => Ok(()),
+            Err(error) => {
+                let (messages, campaigns) = self.unsettled().await?;
+                Err(error.context(format!(
+                    "{messages} messages are on their way, {campaigns} campaigns are being planned"
+                )))
+            }
+        }
+    }
+
+    /// Waits until the projection has reached the end of the stream of events.
+    pub async fn events_are_projected(&self, within: Duration) -> Result<()> {
+        let nats = async_nats::connect(&self.endpoints.nats_url).await?;
+        let name = format!("{}_EVENTS", self.endpoints.nats_prefix.to_uppercase());
+        let mut stream = jetstream::new(nats).get_stream(&name).await.context("the stream of events")?;
+        let client = self.sql().await?;
+        let projected = async || {
+            let last = stream.info().await.context("the stream of events")?.state.last_sequence;
+            let row = client.query_one("SELECT coalesce(max(sequence), 0) FROM projections", &[]).await?;
+            let reached = u64::try_from(row.get::<_, i64>(0))?;
+            Ok((reached >= last).then_some(()))
+        };
+        wait::until_every(PAUSE, "the projection to reach the last event", within, projected).await
+    }
+}
