@@ -115,7 +115,8 @@ impl Webhooks {
             Err(error) => {
                 self.counts.unavailable.add();
                 let error = format!("{:#}", anyhow::Error::from(error));
-                tracing::warn!(error, "a webhook's account could not be learned");
+                // Counted; while the control-plane is away this may be every webhook.
+                tracing::debug!(error, "a webhook's account could not be learned");
                 Err(StatusCode::SERVICE_UNAVAILABLE)
             }
         }

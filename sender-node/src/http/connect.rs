@@ -75,7 +75,8 @@ impl Connector {
         };
         connection.inspect_err(|error| {
             let origin = origin.authority.as_str();
-            tracing::warn!(origin, error = %error, "cannot connect to a provider");
+            // The outcome says so too; while a provider is away this may be every call.
+            tracing::debug!(origin, error = %error, "cannot connect to a provider");
         })
     }
 
