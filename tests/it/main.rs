@@ -2,4 +2,5 @@
 
 mod journey;
 mod processes;
+mod schema;
 mod servers;

@@ -1,3 +1,5 @@
+//! What contact lists hold, and which of it can be texted.
+
 use proptest::prelude::*;
 
 use super::{Error, PhoneNumber};

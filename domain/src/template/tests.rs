@@ -1,3 +1,5 @@
+//! Templates that people write, well and badly.
+
 use proptest::prelude::*;
 
 use super::{Error, MissingField, Problem, SOURCE_BYTES_MAX, Template};

@@ -1,3 +1,5 @@
+//! Texts and what they cost, by the standards' own numbers.
+
 use std::borrow::Cow;
 
 use proptest::prelude::*;

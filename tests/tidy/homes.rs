@@ -1,0 +1,48 @@
+//! Things that have one home: subjects and streams, the environment.
+
+use crate::fault::Faults;
+use crate::rust::sources;
+
+const TOPOLOGY: &str = "runtime/src/topology.rs";
+
+/// Who reads the environment, each with its reason. runtime/src/config.rs does it through figment.
+const READERS: [(&str, &str); 4] = [
+    ("proto/build.rs", "cargo tells a build script where to write"),
+    ("domain/tests/message_states.rs", "the developer asks for a new drawing"),
+    ("tests/src/environment.rs", "the one place of the harness"),
+    ("tests/it/servers.rs", "a test tells the helper process that it starts where to report"),
+];
+
+#[test]
+fn streams_and_subjects_are_named_in_the_topology() {
+    let mut faults = Faults::default();
+    let services = |path: &str| !path.starts_with("tests/") && path.contains("/src/") && path != TOPOLOGY;
+    for source in sources().iter().filter(|source| services(&source.file.path)) {
+        for literal in source.literals.iter().filter(|literal| names_a_subject(&literal.text)) {
+            let advice =
+                format!("{:?} names a stream, consumer or subject; take it from {TOPOLOGY}", literal.text);
+            faults.add(&source.file.path, literal.line, advice);
+        }
+    }
+    faults.none();
+}
+
+fn names_a_subject(text: &str) -> bool {
+    let stream = matches!(text, "WORK" | "EVENTS" | "STATUS" | "senders");
+    let prefixed = ["_WORK", "_EVENTS", "_STATUS"].iter().any(|name| text.ends_with(name));
+    let subject = [".work.", ".status."].iter().any(|part| text.contains(part)) || text.ends_with(".events");
+    stream || prefixed || (subject && !text.contains(' '))
+}
+
+#[test]
+fn the_environment_is_read_in_one_place() {
+    let mut faults = Faults::default();
+    let others = |path: &str| !READERS.iter().any(|(reader, _)| *reader == path);
+    for source in sources().iter().filter(|source| others(&source.file.path)) {
+        for (line, code) in source.code_lines().filter(|(_, code)| code.contains("env::var")) {
+            let advice = format!("`{}`: make it a field of the service's config.rs", code.trim());
+            faults.add(&source.file.path, line, advice);
+        }
+    }
+    faults.none();
+}
