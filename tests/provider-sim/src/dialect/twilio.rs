@@ -130,15 +130,15 @@ impl Dialect for Twilio {
     fn receipt(&self, letter: &mut Letter, receipt: &Receipt, signing: &Signing<'_>) {
         let entry = &receipt.message.entry;
         let mut form = Form::begin(letter, signing.url);
-        form.pair("AccountSid", &entry.account);
-        form.pair("ApiVersion", "2010-04-01");
+        form.plain_pair("AccountSid", &entry.account);
+        form.plain_pair("ApiVersion", "2010-04-01");
         if let Some(code) = receipt.code {
             form.pair("ErrorCode", &code.to_string());
         }
         form.pair("From", &entry.from);
-        form.pair("MessageSid", &entry.provider_id);
+        form.plain_pair("MessageSid", &entry.provider_id);
         form.pair("MessageStatus", &receipt.state);
-        form.pair("SmsSid", &entry.provider_id);
+        form.plain_pair("SmsSid", &entry.provider_id);
         form.pair("SmsStatus", &receipt.state);
         form.pair("To", &entry.to);
     }
@@ -181,6 +181,17 @@ impl<'a> Form<'a> {
     }
 
     fn pair(&mut self, name: &str, value: &str) {
+        self.name(name, value);
+        self.0.body.extend(form_urlencoded::byte_serialize(value.as_bytes()));
+    }
+
+    /// A value that has nothing to encode: an id of ours or a word of Twilio's.
+    fn plain_pair(&mut self, name: &str, value: &str) {
+        self.name(name, value);
+        self.0.body.push_str(value);
+    }
+
+    fn name(&mut self, name: &str, value: &str) {
         self.0.signed.extend_from_slice(name.as_bytes());
         self.0.signed.extend_from_slice(value.as_bytes());
         if !self.0.body.is_empty() {
@@ -188,6 +199,5 @@ impl<'a> Form<'a> {
         }
         self.0.body.push_str(name);
         self.0.body.push('=');
-        self.0.body.extend(form_urlencoded::byte_serialize(value.as_bytes()));
     }
 }

@@ -82,6 +82,10 @@ fn push_tail(out: &mut Vec<u8>, body: &str, media: &[Box<str>]) {
 }
 
 fn push_escaped(out: &mut Vec<u8>, text: &str) {
+    if !text.bytes().any(|byte| matches!(byte, b'\t' | b'\n' | b'\r' | b'\\')) {
+        out.extend_from_slice(text.as_bytes());
+        return;
+    }
     for byte in text.bytes() {
         match byte {
             b'\t' => out.extend_from_slice(b"\\t"),

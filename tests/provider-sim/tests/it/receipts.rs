@@ -50,7 +50,7 @@ async fn what_is_not_delivered_has_a_code_that_the_adapters_know() {
 #[tokio::test]
 async fn receipts_are_reordered_repeated_and_lost_on_request() {
     for mut stage in Stage::set_each().await {
-        stage.behave(json!({"receipt_reorder_share": 1.0, "receipt_ms": [50, 60]})).await;
+        stage.behave(json!({"receipt_reorder_share": 1.0})).await;
         stage.send(Uuid::from_u128(1), |_| {}).await;
         assert_eq!(stage.next_fact().await, Fact::ReceiptDelivered);
         assert_eq!(stage.next_fact().await, Fact::ReceiptSent);
@@ -85,7 +85,9 @@ async fn receipts_come_before_the_answer_on_request() {
 #[tokio::test]
 async fn a_webhook_is_tried_again_until_it_is_taken() {
     for mut stage in Stage::set_each().await {
-        stage.behave(json!({"webhook_retry_ms": [1, 5], "sent_receipts": false})).await;
+        stage
+            .behave(json!({"webhook_retry_ms": [1, 100], "webhook_retries": 250, "sent_receipts": false}))
+            .await;
         stage.gateway.answer_with(503);
         stage.send(Uuid::from_u128(7), |_| {}).await;
         assert_eq!(stage.next_fact().await, Fact::ReceiptDelivered);

@@ -16,7 +16,7 @@ async fn people_reply_and_some_stop_and_start() {
         stage
             .behave(json!({
                 "receipt_loss_share": 1.0, "reply_share": 1.0, "reply_ms": [1, 5],
-                "stop_share": 1.0, "start_share": 1.0, "start_ms": [50, 60],
+                "stop_share": 1.0, "start_share": 1.0, "start_ms": [200, 210],
             }))
             .await;
         stage.send(Uuid::from_u128(7), |_| {}).await;

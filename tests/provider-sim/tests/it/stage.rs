@@ -56,7 +56,10 @@ impl Stage {
             webhook_key: opened.webhook_key,
             base_url: Some(sim.url().to_owned()),
         };
-        Self { sim, gateway, account: (provider, account), directory }
+        let stage = Self { sim, gateway, account: (provider, account), directory };
+        // Far enough apart that a busy machine does not bring them together.
+        stage.behave(serde_json::json!({"receipt_ms": [100, 120]})).await;
+        stage
     }
 
     /// A stage for each provider.
