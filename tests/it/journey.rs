@@ -34,8 +34,9 @@ async fn a_broadcast_reaches_everybody_once_and_every_count_is_right() -> Result
         let organization = stack.organization(OrganizationOptions::of(provider)).await?;
         let (list, imported) = organization.list("Voters", &contacts::tidy(1, 300).bytes).await?;
         ensure!(imported.imported_count == 300, "{imported:?}");
-        let campaign =
-            organization.draft(CampaignMode::Broadcast, &list, "Hi {first_name|friend}, vote Tuesday!").await?;
+        let campaign = organization
+            .draft(CampaignMode::Broadcast, &list, "Hi {first_name|friend}, vote Tuesday!")
+            .await?;
         let watch = organization.client.watch(&organization.tenant, &campaign, |_| ()).await?;
         organization.client.start(&campaign).await?;
         stack.settled(WITHIN).await?;

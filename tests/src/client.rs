@@ -78,7 +78,11 @@ impl Client {
             .connect_timeout(CONNECT_TIMEOUT)
             .timeout(CALL_TIMEOUT)
             .tcp_nodelay(true);
-        Ok(Self { api: api.connect_lazy(), status: status.connect_lazy(), bearer: Bearer(Some(bearer(key)?)) })
+        Ok(Self {
+            api: api.connect_lazy(),
+            status: status.connect_lazy(),
+            bearer: Bearer(Some(bearer(key)?)),
+        })
     }
 
     /// The same with another key.

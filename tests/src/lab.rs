@@ -1,1 +1,92 @@
-//! x
+//! The lab: what people run over the whole platform, each with one command (the aliases are in
+//! `.cargo/config.toml`).
+//!
+//! Words for people go to stdout and progress to stderr; with `--json` the last line of stdout is one object for
+//! programs.
+
+mod demo;
+mod dev;
+mod number;
+mod progress;
+mod table;
+
+use std::process::ExitCode;
+
+use anyhow::{Context, Result, bail};
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+
+pub use self::number::thousands;
+pub use self::progress::Progress;
+pub use self::table::Table;
+
+/// Muster's lab.
+#[derive(Parser)]
+#[command(version)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Sends two campaigns over a messy contact file, end to end, and checks every text against the ledger.
+    Demo(demo::Options),
+    /// Runs the whole platform, empty, on fixed ports until Ctrl-C.
+    Dev(dev::Options),
+}
+
+/// Whether what was run came out as it must.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did.
+    Right,
+    /// It ran to its end, and found something wrong.
+    Wrong,
+}
+
+/// Runs the command of this process's arguments.
+pub fn main() -> ExitCode {
+    let Arguments { command } = Arguments::parse();
+    match run(command) {
+        Ok(Outcome::Right) => ExitCode::SUCCESS,
+        Ok(Outcome::Wrong) => ExitCode::FAILURE,
+        Err(error) => {
+            eprintln!("error: {error:?}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(command: Command) -> Result<Outcome> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
+    runtime.block_on(async {
+        match command {
+            Command::Demo(options) => Box::pin(demo::run(options)).await,
+            Command::Dev(options) => Box::pin(dev::run(options)).await,
+        }
+    })
+}
+
+/// Does the work, unless somebody asks this process to end first: that is an error, and so everything that was
+/// started ends as well.
+async fn unless_stopped<T>(work: impl Future<Output = Result<T>>) -> Result<T> {
+    tokio::select! {
+        done = work => done,
+        stopped = stop_requested() => {
+            stopped?;
+            bail!("stopped by a signal")
+        }
+    }
+}
+
+/// Returns when somebody asks this process to end.
+async fn stop_requested() -> Result<()> {
+    let mut terminate = signal(SignalKind::terminate()).context("listen for SIGTERM")?;
+    let mut interrupt = signal(SignalKind::interrupt()).context("listen for SIGINT")?;
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+    Ok(())
+}

@@ -182,8 +182,7 @@ impl Stack {
         )?;
         let nodes = (0..options.sender_nodes).map(|number| plan.sender_node(binaries, number));
         let nodes = futures::future::try_join_all(nodes.map(|spec| Process::start(&run, spec)));
-        let (sender_nodes, gateway) =
-            tokio::try_join!(nodes, Process::start(&run, plan.gateway(binaries)))?;
+        let (sender_nodes, gateway) = tokio::try_join!(nodes, Process::start(&run, plan.gateway(binaries)))?;
         let endpoints = plan.endpoints(&ground);
         let operator = Client::new(&endpoints.api_url, &endpoints.status_url, &endpoints.operator_key)?;
         let stack = Self {
@@ -254,6 +253,19 @@ impl Stack {
             usage.push(("nats-server", own.1.usage()));
         }
         usage
+    }
+
+    /// The first process that has ended by itself, with the end of its log.
+    pub fn fallen(&self) -> Option<String> {
+        let ours = self.sender_nodes.iter().chain([
+            &self.control_plane,
+            &self.gateway,
+            &self.simulator.process,
+            self.postgres().process(),
+            self.nats().process(),
+        ]);
+        let mut fallen = ours.filter(|process| !process.is_running());
+        fallen.next().map(|process| format!("{}\n{}", process.name(), process.log_tail()))
     }
 
     /// Ends our own processes in order, the way a deployment would; an error where one does not end well.

@@ -2,9 +2,10 @@
 
 use anyhow::{Context, Result};
 use muster_proto::v1::{
-    Campaign, CampaignMode, CampaignReport, CancelCampaignRequest, ClaimContactsRequest, CreateCampaignRequest,
-    GetCampaignReportRequest, GetCampaignRequest, GetMessageRequest, ListMessagesRequest, Message,
-    MessageStatus, PauseCampaignRequest, ResumeCampaignRequest, SendMessageRequest, StartCampaignRequest,
+    Campaign, CampaignMode, CampaignReport, CancelCampaignRequest, ClaimContactsRequest,
+    CreateCampaignRequest, GetCampaignReportRequest, GetCampaignRequest, GetMessageRequest,
+    ListMessagesRequest, Message, MessageStatus, PauseCampaignRequest, ResumeCampaignRequest,
+    SendMessageRequest, StartCampaignRequest,
 };
 
 use super::{Client, PAGE_SIZE, all_pages};

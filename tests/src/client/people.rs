@@ -3,9 +3,9 @@
 use anyhow::{Context, Result};
 use muster_proto::v1::import_contacts_request::Part;
 use muster_proto::v1::{
-    Contact, ContactList, CreateContactListRequest, ImportContactsRequest, ImportContactsResponse, ImportStart,
-    ListContactsRequest, ListOptOutsRequest, ListRejectedRowsRequest, ListRepliesRequest, OptOut, RejectedRow,
-    Reply,
+    Contact, ContactList, CreateContactListRequest, ImportContactsRequest, ImportContactsResponse,
+    ImportStart, ListContactsRequest, ListOptOutsRequest, ListRejectedRowsRequest, ListRepliesRequest,
+    OptOut, RejectedRow, Reply,
 };
 
 use super::{Client, PAGE_SIZE, all_pages};
@@ -45,8 +45,10 @@ impl Client {
     /// All rejected rows of a list.
     pub async fn list_rejected_rows(&self, list: &str) -> Result<Vec<RejectedRow>> {
         all_pages(async |page_token| {
-            let request = ListRejectedRowsRequest { parent: list.to_owned(), page_size: PAGE_SIZE, page_token };
-            let page = self.contact_lists().list_rejected_rows(request).await.context("list rejected rows")?;
+            let request =
+                ListRejectedRowsRequest { parent: list.to_owned(), page_size: PAGE_SIZE, page_token };
+            let page =
+                self.contact_lists().list_rejected_rows(request).await.context("list rejected rows")?;
             let page = page.into_inner();
             Ok((page.rejected_rows, page.next_page_token))
         })
@@ -67,7 +69,8 @@ impl Client {
     pub async fn list_opt_outs(&self, tenant: &str) -> Result<Vec<OptOut>> {
         all_pages(async |page_token| {
             let request = ListOptOutsRequest { parent: tenant.to_owned(), page_size: PAGE_SIZE, page_token };
-            let page = self.conversations().list_opt_outs(request).await.context("list opt-outs")?.into_inner();
+            let page =
+                self.conversations().list_opt_outs(request).await.context("list opt-outs")?.into_inner();
             Ok((page.opt_outs, page.next_page_token))
         })
         .await

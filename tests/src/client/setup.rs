@@ -48,7 +48,8 @@ impl Client {
     ) -> Result<String> {
         let pool = NumberPool { display_name: "Pool".to_owned(), ..NumberPool::default() };
         let request = CreateNumberPoolRequest { parent: tenant.to_owned(), number_pool: Some(pool) };
-        let pool = self.numbers().create_number_pool(request).await.context("create a pool")?.into_inner().name;
+        let pool =
+            self.numbers().create_number_pool(request).await.context("create a pool")?.into_inner().name;
         let number = |phone_number: &String| CreatePhoneNumberRequest {
             parent: String::new(),
             phone_number: Some(PhoneNumber {

@@ -79,7 +79,10 @@ pub(crate) fn unsound(chance: &mut Chance) -> (String, &'static str) {
     let (area, exchange, line) = (place.area, chance.within(230, 300), chance.within(2_000, 10_000));
     match chance.below(22) {
         0..=4 => (chance.pick(&["", "", " ", "\u{a0}"]).to_owned(), NO_PHONE_NUMBER),
-        5 | 6 => (chance.pick(&["n/a", "none", "unknown", "ask Maria", "no phone", "-"]).to_owned(), "NOT_A_NUMBER"),
+        5 | 6 => (
+            chance.pick(&["n/a", "none", "unknown", "ask Maria", "no phone", "-"]).to_owned(),
+            "NOT_A_NUMBER",
+        ),
         // Excel shows a number of ten digits so, and then saves it so.
         7 | 8 => (format!("{}.{:05}E+09", area / 100, chance.below(100_000)), "SPREADSHEET_NOTATION"),
         9 => (chance.pick(&["#N/A", "#REF!", "########"]).to_owned(), "SPREADSHEET_NOTATION"),
@@ -88,7 +91,10 @@ pub(crate) fn unsound(chance: &mut Chance) -> (String, &'static str) {
         12 => (format!("{exchange}-{line}"), "TOO_SHORT"),
         13 => (format!("{area}{exchange}{line}{:02}", chance.below(100)), "TOO_LONG"),
         14 => (format!("+44 20 7946 {line}"), "NOT_NORTH_AMERICAN"),
-        15 => (chance.pick(&["000-000-0000", "(999) 999-9999", "(411) 234-5678"]).to_owned(), "INVALID_AREA_CODE"),
+        15 => (
+            chance.pick(&["000-000-0000", "(999) 999-9999", "(411) 234-5678"]).to_owned(),
+            "INVALID_AREA_CODE",
+        ),
         16 => (format!("({area}) 1{:02}-{line}", chance.below(100)), "INVALID_EXCHANGE"),
         // Directory assistance: a landline if there ever was one.
         17 => (format!("({area}) 555-1212"), "INVALID_EXCHANGE"),

@@ -2,7 +2,9 @@
 
 use anyhow::{Context, Result};
 use futures::TryStreamExt;
-use muster_proto::v1::{Campaign, CampaignMode, CampaignReport, CampaignState, ErrorClass, MessageStatus, Reply};
+use muster_proto::v1::{
+    Campaign, CampaignMode, CampaignReport, CampaignState, ErrorClass, MessageStatus, Reply,
+};
 use uuid::Uuid;
 
 use crate::client::Client;
@@ -33,8 +35,8 @@ pub struct Truth {
     pub campaigns: Vec<(Campaign, CampaignReport)>,
     /// Every reply.
     pub replies: Vec<Reply>,
-    /// Numbers that have opted out of a tenant's texts, one for each tenant.
-    pub opt_outs: Vec<String>,
+    /// Tenants, and the numbers that have opted out of their texts.
+    pub opt_outs: Vec<(String, String)>,
 }
 
 /// The messages with their states.
@@ -89,7 +91,8 @@ impl Truth {
             }
             truth.replies.extend(operator.list_replies(&tenant.name).await?);
             let opt_outs = operator.list_opt_outs(&tenant.name).await?;
-            truth.opt_outs.extend(opt_outs.into_iter().map(|opt_out| opt_out.phone_number));
+            let named = opt_outs.into_iter().map(|opt_out| (tenant.name.clone(), opt_out.phone_number));
+            truth.opt_outs.extend(named);
         }
         Ok(truth)
     }
@@ -119,7 +122,7 @@ pub(super) fn may_rest(campaign: Option<&Campaign>, status: MessageStatus) -> bo
 }
 
 /// The name of the tenant that owns a resource.
-fn tenant_of(name: &str) -> &str {
+pub(super) fn tenant_of(name: &str) -> &str {
     name.match_indices('/').nth(1).map_or(name, |(end, _)| &name[..end])
 }
 

@@ -52,8 +52,10 @@ impl Stack {
             Ok(()) => Ok(()),
             Err(error) => {
                 let (messages, campaigns) = self.unsettled().await?;
+                let fallen =
+                    self.fallen().map(|fallen| format!("; not running: {fallen}")).unwrap_or_default();
                 Err(error.context(format!(
-                    "{messages} messages are on their way, {campaigns} campaigns are being planned"
+                    "{messages} messages are on their way, {campaigns} campaigns are being planned{fallen}"
                 )))
             }
         }
