@@ -31,7 +31,7 @@ fn no_trace_of_a_machine_or_a_maker() {
     let mut faults = Faults::default();
     for file in tree::files().iter().filter(|file| file.name() != "Cargo.lock") {
         for (line, text) in file.lines() {
-            for trace in TRACES.iter().map(|parts| parts.concat()).filter(|trace| text.contains(trace)) {
+            for trace in TRACES.iter().map(|parts| parts.concat()).filter(|trace| holds(text, trace)) {
                 faults.add(
                     &file.path,
                     line,
@@ -41,6 +41,14 @@ fn no_trace_of_a_machine_or_a_maker() {
         }
     }
     faults.none();
+}
+
+/// Whether `text` holds the trace; one that begins with a slash only where a path begins there.
+fn holds(text: &str, trace: &str) -> bool {
+    text.match_indices(trace).any(|(at, _)| {
+        let within = |c: char| c.is_alphanumeric() || matches!(c, '_' | '-' | '.' | '*' | '}');
+        !trace.starts_with('/') || !text.get(..at).is_some_and(|before| before.ends_with(within))
+    })
 }
 
 #[test]
