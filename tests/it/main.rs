@@ -1,6 +1,14 @@
 //! The stories of the whole system, on real servers.
 
+mod consent;
+mod control;
+mod fields;
+mod imports;
 mod journey;
 mod processes;
+mod providers;
+mod receipts;
+mod scene;
 mod schema;
 mod servers;
+mod tenancy;
