@@ -13,6 +13,8 @@
 mod counters;
 mod ledger;
 mod people;
+#[cfg(test)]
+mod tests;
 mod truth;
 
 use std::collections::{BTreeMap, HashMap, HashSet};
