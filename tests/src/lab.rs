@@ -52,7 +52,7 @@ pub fn main() -> ExitCode {
         Ok(Outcome::Right) => ExitCode::SUCCESS,
         Ok(Outcome::Wrong) => ExitCode::FAILURE,
         Err(error) => {
-            eprintln!("error: {error:?}");
+            eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }
     }
@@ -60,12 +60,15 @@ pub fn main() -> ExitCode {
 
 fn run(command: Command) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
-    runtime.block_on(async {
+    let outcome = runtime.block_on(async {
         match command {
             Command::Demo(options) => Box::pin(demo::run(options)).await,
             Command::Dev(options) => Box::pin(dev::run(options)).await,
         }
-    })
+    });
+    // Without this, a build that somebody has stopped waiting for would be waited for all the same.
+    runtime.shutdown_background();
+    outcome
 }
 
 /// Does the work, unless somebody asks this process to end first: that is an error, and so everything that was

@@ -74,6 +74,9 @@ pub(super) async fn run(options: Options) -> Result<Outcome> {
     }
     if options.keep {
         dev::print_endpoints(&stack.endpoints, &stack.run.path().display().to_string());
+        for part in cast.parts() {
+            println!("{}: key {}\n  {}", part.title, part.organization.key, part.campaign);
+        }
         dev::stay(stack).await?;
     }
     Ok(if summary.ok { Outcome::Right } else { Outcome::Wrong })
@@ -137,7 +140,7 @@ fn status_line(cast: &Cast) -> String {
     }
     let done = sent + delivered + other;
     format!(
-        "{} {} of {} sent   {} delivered, {} undelivered or refused",
+        "{} {} of {}  {} delivered  {} not delivered",
         Progress::bar(done, all),
         thousands(done),
         thousands(all),

@@ -59,9 +59,9 @@ impl Progress {
         }
     }
 
-    /// A bar of 24 characters.
+    /// A short bar, so that the live line stays one line on a narrow terminal.
     pub fn bar(done: usize, all: usize) -> String {
-        const WIDTH: usize = 24;
+        const WIDTH: usize = 14;
         let filled = (done * WIDTH).checked_div(all).unwrap_or(0).min(WIDTH);
         format!("[{}{}]", "#".repeat(filled), ".".repeat(WIDTH - filled))
     }
