@@ -158,16 +158,18 @@ CREATE TABLE message_events (
 );
 CREATE INDEX ON message_events (message_id);
 
--- Messages by where they are now: one row a campaign, status and reason, changed in the transaction of each
--- transition. The report reads this and nothing else.
+-- Messages by where they are now: rows for each campaign, status and reason, changed in the transaction of each
+-- transition. The report reads this and nothing else. Transactions that run at the same time use different slots,
+-- so that none waits for another's row; a count is the sum over all slots, and one slot alone may be negative.
 CREATE TABLE campaign_counters (
     campaign_id uuid NOT NULL,
+    slot smallint NOT NULL,
     tenant_id uuid NOT NULL,
     status smallint NOT NULL,
     error_class smallint NOT NULL,
     error_code text NOT NULL,
     count bigint NOT NULL,
-    PRIMARY KEY (campaign_id, status, error_class, error_code)
+    PRIMARY KEY (campaign_id, slot, status, error_class, error_code)
 ) WITH (fillfactor = 50);
 
 -- Messages that wait to be ordered. First come, first served on each number.
@@ -177,6 +179,7 @@ CREATE TABLE queue (
     message_id uuid NOT NULL,
     tenant_id uuid NOT NULL,
     segments smallint NOT NULL,
+    attempt smallint NOT NULL,
     due_time timestamptz NOT NULL,
     expire_time timestamptz NOT NULL,
     PRIMARY KEY (campaign_id, number_id, message_id)
@@ -293,5 +296,5 @@ GRANT SELECT, INSERT, UPDATE ON contact_lists, provider_accounts, campaigns TO m
 GRANT SELECT, UPDATE ON message_states TO muster_app;
 GRANT INSERT ON message_events, status_frames TO muster_app;
 GRANT SELECT, INSERT, UPDATE ON campaign_counters TO muster_app;
-GRANT SELECT, INSERT ON queue TO muster_app;
+GRANT SELECT, INSERT, UPDATE ON queue TO muster_app;
 GRANT SELECT, UPDATE, DELETE ON assignments TO muster_app;

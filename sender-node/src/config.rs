@@ -59,7 +59,7 @@ fn threads() -> usize {
 }
 
 fn calls_max() -> usize {
-    256
+    512
 }
 
 fn call_timeout_s() -> u64 {

@@ -4,12 +4,14 @@
 //! Words for people go to stdout and progress to stderr; with `--json` the last line of stdout is one object for
 //! programs.
 
+mod bench;
 mod demo;
 mod dev;
 mod number;
 mod progress;
 mod table;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use anyhow::{Context, Result, bail};
@@ -34,6 +36,8 @@ enum Command {
     Demo(demo::Options),
     /// Runs the whole platform, empty, on fixed ports until Ctrl-C.
     Dev(dev::Options),
+    /// Measures what a text costs: one large campaign on durable servers, checked against the ledger.
+    BenchCampaign(bench::Options),
 }
 
 /// Whether what was run came out as it must.
@@ -47,7 +51,7 @@ pub enum Outcome {
 
 /// Runs the command of this process's arguments.
 pub fn main() -> ExitCode {
-    let Arguments { command } = Arguments::parse();
+    let Arguments { command } = Arguments::parse_from(arguments());
     match run(command) {
         Ok(Outcome::Right) => ExitCode::SUCCESS,
         Ok(Outcome::Wrong) => ExitCode::FAILURE,
@@ -58,12 +62,23 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// This process's arguments. `cargo demo -- --json` hands on the `--` too, because the alias already has one of its
+/// own; it says nothing here.
+fn arguments() -> impl Iterator<Item = OsString> {
+    let mut dashes = 0;
+    std::env::args_os().filter(move |argument| {
+        dashes += usize::from(argument == "--");
+        argument != "--" || dashes > 1
+    })
+}
+
 fn run(command: Command) -> Result<Outcome> {
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let outcome = runtime.block_on(async {
         match command {
             Command::Demo(options) => Box::pin(demo::run(options)).await,
             Command::Dev(options) => Box::pin(dev::run(options)).await,
+            Command::BenchCampaign(options) => Box::pin(bench::run(options)).await,
         }
     });
     // Without this, a build that somebody has stopped waiting for would be waited for all the same.

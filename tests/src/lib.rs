@@ -11,6 +11,7 @@
 //!   says what an import must do, and [`judge`] holds the truth against the simulator's ledger.
 //! - [`devtools`] finds or fetches the servers' programs.
 
+pub mod bench;
 pub mod binaries;
 pub mod client;
 pub mod contacts;

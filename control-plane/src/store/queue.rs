@@ -49,8 +49,7 @@ impl Taken {
 }
 
 /// Takes a campaign's next due messages from the queue: for each number in its order, until its budget of
-/// segments is used up. The last message may overdraw it; the caller keeps the debt. What another transaction
-/// has locked is passed over.
+/// segments is used up. The last message may overdraw it; the caller keeps the debt.
 pub(crate) async fn queue_take(
     tx: &SystemTx<'_>,
     campaign: Uuid,

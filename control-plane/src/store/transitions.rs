@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI16, Ordering};
 
 use deadpool_postgres::Transaction;
 use futures::future::try_join3;
@@ -19,6 +20,8 @@ use crate::store::{execute, query};
 
 /// Changes in one status frame at most: some 200 KiB.
 const FRAME_CHANGES_MAX: usize = 2_000;
+/// Slots of counters: more than transactions that run at the same time.
+const COUNTER_SLOTS: i16 = 16;
 
 /// A message, one attempt of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -175,6 +178,13 @@ fn counter_key<'a>(owner: Owner, state: &'a State) -> CounterKey<'a> {
     (owner.campaign, owner.tenant, state.status.code(), class_code(error), Cow::Borrowed(error_code(error)))
 }
 
+/// The slot for a transaction's counts: another one each time, so that transactions that run at the same time
+/// seldom share one.
+fn counter_slot() -> i16 {
+    static NEXT: AtomicI16 = AtomicI16::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed).rem_euclid(COUNTER_SLOTS)
+}
+
 async fn counters_add(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {
     // Sorted by key, for the same reason as ids are.
     let mut deltas: BTreeMap<CounterKey<'_>, i64> = BTreeMap::new();
@@ -192,7 +202,7 @@ async fn counters_add(tx: &Transaction<'_>, transitions: &[Transition]) -> Resul
     let codes: Vec<&str> = deltas.keys().map(|key| &*key.4).collect();
     let counts: Vec<i64> = deltas.values().copied().collect();
     let sql = include_str!("transitions/counters_add.sql");
-    execute(tx, sql, &[&campaigns, &tenants, &statuses, &classes, &codes, &counts]).await?;
+    execute(tx, sql, &[&campaigns, &tenants, &statuses, &classes, &codes, &counts, &counter_slot()]).await?;
     Ok(())
 }
 

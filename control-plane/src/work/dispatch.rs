@@ -31,11 +31,11 @@ use crate::work::pace::Pace;
 /// How often the dispatcher works when nobody nudges it, which also is how finely numbers are paced.
 const TIMER: Duration = Duration::from_millis(50);
 /// Orders in one frame at most: large enough to make JetStream cheap, small enough to spread over nodes.
-const FRAME_ORDERS_MAX: usize = 100;
+const FRAME_ORDERS_MAX: usize = 200;
 /// Frames that may wait for a sender node: a few seconds of sending.
-const FRAMES_WAITING_MAX: u64 = 200;
+const FRAMES_WAITING_MAX: u64 = 100;
 /// Messages in one transaction at most.
-const ROUND_MAX: i32 = 4_000;
+const ROUND_MAX: i32 = 6_400;
 /// How long a pool's numbers and their rates are remembered.
 const NUMBERS_FRESH: Duration = Duration::from_secs(2);
 /// Messages of canceled campaigns that are cleared in one transaction.

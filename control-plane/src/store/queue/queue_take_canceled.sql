@@ -1,10 +1,5 @@
-WITH taken AS (
-    DELETE FROM queue
-    WHERE (campaign_id, number_id, message_id) IN (
-        SELECT campaign_id, number_id, message_id FROM queue WHERE campaign_id = $1 LIMIT $2 FOR UPDATE SKIP LOCKED
-    )
-    RETURNING message_id, number_id, segments
+DELETE FROM queue
+WHERE (campaign_id, number_id, message_id) IN (
+    SELECT campaign_id, number_id, message_id FROM queue WHERE campaign_id = $1 LIMIT $2
 )
-SELECT taken.message_id, taken.number_id, taken.segments, s.attempt
-FROM taken
-JOIN message_states s USING (message_id)
+RETURNING message_id, number_id, segments, attempt
