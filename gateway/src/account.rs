@@ -1,4 +1,5 @@
-//! Provider accounts by the unguessable part of their webhook paths, kept for at most 5 seconds.
+//! Provider accounts by the unguessable part of their webhook paths: asked for again every 5 seconds, and
+//! known for 10 minutes while the control-plane does not answer, because providers repeat a webhook seldom.
 
 use std::sync::Arc;
 
@@ -6,7 +7,7 @@ use muster_domain::id::{ProviderAccountId, TenantId};
 use muster_domain::provider::Provider;
 use muster_proto::internal::v1::Account as Listed;
 use muster_providers::Adapter;
-use muster_runtime::directory::{Directory, Kept, Unanswered};
+use muster_runtime::directory::{ACCOUNT_AGE_MAX, Directory, Kept, Unanswered};
 use muster_runtime::frame::id_from;
 
 /// The longest token that is asked for; ours have 43 characters.
@@ -33,7 +34,7 @@ pub(crate) struct Accounts {
 impl Accounts {
     /// The accounts in `directory`.
     pub(crate) fn new(directory: Directory) -> Self {
-        Self { directory, kept: Kept::new() }
+        Self { directory, kept: Kept::outlasting(ACCOUNT_AGE_MAX) }
     }
 
     /// The account that webhooks under `token` belong to.

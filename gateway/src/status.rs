@@ -71,7 +71,7 @@ struct Asked {
 impl Watches {
     /// At most `watches_max` streams at once.
     pub(crate) fn new(bus: Bus, directory: Directory, watches_max: usize, tasks: Tasks) -> Self {
-        let keys = Arc::new(Keys { directory, kept: Kept::new() });
+        let keys = Arc::new(Keys { directory, kept: Kept::fresh() });
         let places = Arc::new(Semaphore::new(watches_max.min(Semaphore::MAX_PERMITS)));
         Self { bus, keys, places, tasks }
     }

@@ -1,4 +1,6 @@
 //! The control-plane as sender nodes and gateways see it: one channel, and answers that are kept for a moment.
+//!
+//! Accounts outlast an outage of the control-plane; whose key is whose does not: without a fresh answer nobody is let in.
 
 use std::borrow::Borrow;
 use std::future::Future;
@@ -24,8 +26,17 @@ use crate::key::KeyHash;
 
 /// How long an answer is kept: what an operator changes or revokes takes effect within this time.
 pub const KEPT: Duration = Duration::from_secs(5);
+/// How old an account may be that stands in while the control-plane does not answer. It decides nothing but whether
+/// a provider's signature is right, and what an operator could change about it is seldom urgent; a webhook that was
+/// refused may be lost for good.
+pub const ACCOUNT_AGE_MAX: Duration = Duration::from_mins(10);
 /// How long "there is none" is kept.
 const KEPT_NONE: Duration = Duration::from_secs(1);
+/// How long an old answer stands in for one that did not come, before the directory is asked again.
+const KEPT_OLD: Duration = Duration::from_secs(1);
+/// How long the directory is waited for where an old answer could stand in: providers wait two seconds for all that
+/// a webhook takes.
+const PATIENCE: Duration = Duration::from_millis(500);
 /// Answers kept at once, of one kind.
 const ANSWERS_MAX: u64 = 10_000;
 /// How long connecting to the control-plane may take.
@@ -148,7 +159,21 @@ fn found<T>(response: Result<Response<T>, Unanswered>, none: Code) -> Result<Opt
 /// Answers of the directory by what was asked, each kept for [`KEPT`] at most. However many want the same
 /// answer at once, it is asked for once. That the directory did not answer is never kept.
 pub struct Kept<K, V> {
-    answers: Cache<K, Option<Arc<V>>>,
+    answers: Cache<K, Answer<V>>,
+    /// What was there when the directory last answered; none where only fresh answers count.
+    last_known: Option<Cache<K, Arc<V>>>,
+}
+
+/// What is kept, and for how long.
+struct Answer<V> {
+    found: Option<Arc<V>>,
+    kept: Duration,
+}
+
+impl<V> Clone for Answer<V> {
+    fn clone(&self) -> Self {
+        Self { found: self.found.clone(), kept: self.kept }
+    }
 }
 
 impl<K, V> Kept<K, V>
@@ -156,10 +181,17 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// Keeps nothing yet.
-    pub fn new() -> Self {
+    /// Keeps nothing yet, and gives fresh answers or none: for whatever decides who may do something.
+    pub fn fresh() -> Self {
         let answers = Cache::builder().max_capacity(ANSWERS_MAX).expire_after(Age).build();
-        Self { answers }
+        Self { answers, last_known: None }
+    }
+
+    /// Keeps nothing yet. While the directory fails, what it last answered stands in, if that was no longer than
+    /// `age_max` ago. That it knows of nothing is an answer, and counts at once.
+    pub fn outlasting(age_max: Duration) -> Self {
+        let last_known = Cache::builder().max_capacity(ANSWERS_MAX).time_to_live(age_max).build();
+        Self { last_known: Some(last_known), ..Self::fresh() }
     }
 
     /// The answer for `key`: the one kept, or else what `ask` brings.
@@ -173,29 +205,59 @@ where
         A: Future<Output = Result<Option<V>, Unanswered>>,
     {
         if let Some(answer) = self.answers.get(key).await {
-            return Ok(answer);
+            return Ok(answer.found);
         }
-        let ask = async { ask.await.map(|answer| answer.map(Arc::new)) };
-        Box::pin(self.answers.try_get_with_by_ref(key, ask)).await
+        let answer = self.answers.try_get_with_by_ref(key, self.learn(key, ask));
+        Ok(Box::pin(answer).await?.found)
+    }
+
+    /// Asks, and falls back on what was known.
+    async fn learn<Q, A>(&self, key: &Q, ask: A) -> Result<Answer<V>, Unanswered>
+    where
+        K: Borrow<Q>,
+        Q: Hash + Eq + ToOwned<Owned = K> + ?Sized,
+        A: Future<Output = Result<Option<V>, Unanswered>>,
+    {
+        let Some(last_known) = &self.last_known else { return Ok(Answer::of(ask.await?.map(Arc::new))) };
+        let Some(old) = last_known.get(key).await else {
+            let found = ask.await?.map(Arc::new);
+            if let Some(found) = &found {
+                last_known.insert(key.to_owned(), found.clone()).await;
+            }
+            return Ok(Answer::of(found));
+        };
+        match tokio::time::timeout(PATIENCE, ask).await.unwrap_or(Err(Unanswered::Late)) {
+            Ok(Some(found)) => {
+                let found = Arc::new(found);
+                last_known.insert(key.to_owned(), found.clone()).await;
+                Ok(Answer::of(Some(found)))
+            }
+            Ok(None) => {
+                last_known.invalidate(key).await;
+                Ok(Answer::of(None))
+            }
+            Err(error) => {
+                // Once a second for each key while an outage lasts, which others report already.
+                tracing::debug!(error = %error, "an old answer of the directory stands in");
+                Ok(Answer { found: Some(old), kept: KEPT_OLD })
+            }
+        }
     }
 }
 
-impl<K, V> Default for Kept<K, V>
-where
-    K: Hash + Eq + Clone + Send + Sync + 'static,
-    V: Send + Sync + 'static,
-{
-    fn default() -> Self {
-        Self::new()
+impl<V> Answer<V> {
+    fn of(found: Option<Arc<V>>) -> Self {
+        let kept = if found.is_some() { KEPT } else { KEPT_NONE };
+        Self { found, kept }
     }
 }
 
 /// How long each answer is kept.
 struct Age;
 
-impl<K, V> Expiry<K, Option<V>> for Age {
-    fn expire_after_create(&self, _: &K, answer: &Option<V>, _: Instant) -> Option<Duration> {
-        Some(if answer.is_some() { KEPT } else { KEPT_NONE })
+impl<K, V> Expiry<K, Answer<V>> for Age {
+    fn expire_after_create(&self, _: &K, answer: &Answer<V>, _: Instant) -> Option<Duration> {
+        Some(answer.kept)
     }
 }
 
@@ -207,7 +269,7 @@ mod tests {
 
     #[tokio::test]
     async fn one_question_for_many_who_ask_and_failures_are_not_kept() {
-        let kept = Kept::<u8, u8>::new();
+        let kept = Kept::<u8, u8>::fresh();
         let asked = AtomicUsize::new(0);
         let ask = async || {
             asked.fetch_add(1, Ordering::Relaxed);
@@ -224,9 +286,59 @@ mod tests {
 
     #[tokio::test]
     async fn that_there_is_none_is_kept_too() {
-        let kept = Kept::<u8, u8>::new();
+        let kept = Kept::<u8, u8>::fresh();
         assert!(kept.get(&1, async { Ok(None) }).await.expect("answered").is_none());
         let again = kept.get(&1, async { panic!("asked again") }).await;
         assert!(again.expect("answered").is_none());
+    }
+
+    /// Lets the answers grow old, as they do in [`KEPT`].
+    async fn grow_old(kept: &Kept<u8, u8>) {
+        kept.answers.invalidate(&1).await;
+    }
+
+    #[tokio::test]
+    async fn while_the_directory_fails_the_last_known_answer_stands_in() {
+        let kept = Kept::<u8, u8>::outlasting(Duration::from_secs(60));
+        let late = async || kept.get(&1, async { Err(Unanswered::Late) }).await;
+        assert!(late().await.is_err(), "nothing is known yet");
+        assert_eq!(kept.get(&1, async { Ok(Some(7)) }).await.expect("answered").as_deref(), Some(&7));
+        for _ in 0..2 {
+            grow_old(&kept).await;
+            assert_eq!(late().await.expect("known").as_deref(), Some(&7));
+        }
+        grow_old(&kept).await;
+        assert_eq!(kept.get(&1, async { Ok(Some(8)) }).await.expect("answered").as_deref(), Some(&8));
+        grow_old(&kept).await;
+        assert_eq!(late().await.expect("known").as_deref(), Some(&8), "the newer answer counts");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_directory_that_says_nothing_is_not_waited_for_where_an_answer_is_known() {
+        let kept = Kept::<u8, u8>::outlasting(Duration::from_secs(60));
+        kept.get(&1, async { Ok(Some(7)) }).await.expect("answered");
+        grow_old(&kept).await;
+        let silent = tokio::time::timeout(PATIENCE * 2, kept.get(&1, std::future::pending())).await;
+        assert_eq!(silent.expect("in time").expect("known").as_deref(), Some(&7));
+    }
+
+    #[tokio::test]
+    async fn what_the_directory_knows_nothing_of_is_not_known_any_longer() {
+        let kept = Kept::<u8, u8>::outlasting(Duration::from_secs(60));
+        kept.get(&1, async { Ok(Some(7)) }).await.expect("answered");
+        grow_old(&kept).await;
+        assert!(kept.get(&1, async { Ok(None) }).await.expect("answered").is_none());
+        grow_old(&kept).await;
+        assert!(kept.get(&1, async { Err(Unanswered::Late) }).await.is_err());
+    }
+
+    #[tokio::test]
+    async fn an_answer_that_is_too_old_or_must_be_fresh_does_not_stand_in() {
+        for kept in [Kept::<u8, u8>::fresh(), Kept::outlasting(Duration::from_millis(1))] {
+            kept.get(&1, async { Ok(Some(7)) }).await.expect("answered");
+            grow_old(&kept).await;
+            tokio::time::sleep(Duration::from_millis(5)).await;
+            assert!(kept.get(&1, async { Err(Unanswered::Late) }).await.is_err());
+        }
     }
 }

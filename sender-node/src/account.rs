@@ -1,4 +1,5 @@
-//! Provider accounts: what it takes to call, kept for at most 5 seconds.
+//! Provider accounts: what it takes to call. Asked for again every 5 seconds, and known for 10 minutes while
+//! the control-plane does not answer.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -8,7 +9,7 @@ use muster_domain::provider::Provider;
 use muster_proto::internal::v1::Account as Listed;
 use muster_providers::Adapter;
 use muster_runtime::clock;
-use muster_runtime::directory::{Directory, Kept, Unanswered};
+use muster_runtime::directory::{ACCOUNT_AGE_MAX, Directory, Kept, Unanswered};
 use uuid::Uuid;
 
 /// The pause before the directory is asked again.
@@ -51,7 +52,7 @@ impl Accounts {
     /// Accounts whose receipts go to the gateway at `public_base_url`.
     pub(crate) fn new(directory: Directory, public_base_url: &str) -> Self {
         let public_base_url = public_base_url.trim_end_matches('/').to_owned();
-        Self { directory, public_base_url, kept: Kept::new() }
+        Self { directory, public_base_url, kept: Kept::outlasting(ACCOUNT_AGE_MAX) }
     }
 
     /// The account with this id. Asks again until `until` where the directory does not answer.
