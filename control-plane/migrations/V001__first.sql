@@ -257,9 +257,10 @@ CREATE TABLE claim_batches (
 );
 CREATE INDEX ON claim_batches (claim_time);
 
--- How far a stream has been projected.
+-- How far a stream has been projected. A stream of the same name that was created at another time is another one.
 CREATE TABLE projections (
     stream text PRIMARY KEY,
+    stream_create_time timestamptz NOT NULL,
     sequence bigint NOT NULL
 );
 

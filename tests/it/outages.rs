@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
+use async_nats::jetstream;
 use muster_proto::v1::{MessageStatus, Provider};
 use muster_provider_sim::behaviour::Behaviour;
 use muster_provider_sim::control::ReceiptSpec;
-use muster_tests::wait;
+use muster_tests::{Stack, wait};
 use uuid::Uuid;
 
 use crate::scene::{self, WITHIN};
@@ -47,4 +48,80 @@ async fn receipts_are_taken_while_the_control_plane_is_away_and_count_when_it_is
         Ok((delivered == 1).then_some(()))
     };
     wait::until("the receipts to count", WITHIN, counted).await
+}
+
+/// Publishes frames that say nothing, and returns the sequence of the last.
+async fn publish_frames(stack: &Stack, count: u64) -> Result<i64> {
+    let events = nats(stack).await?;
+    let subject = format!("{}.events", stack.endpoints.nats_prefix);
+    let mut last = 0;
+    for _ in 0..count {
+        last = events.publish(subject.clone(), "".into()).await?.await?.sequence;
+    }
+    Ok(i64::try_from(last)?)
+}
+
+async fn nats(stack: &Stack) -> Result<jetstream::Context> {
+    Ok(jetstream::new(async_nats::connect(&stack.endpoints.nats_url).await?))
+}
+
+fn events_stream(stack: &Stack) -> String {
+    format!("{}_EVENTS", stack.endpoints.nats_prefix.to_uppercase())
+}
+
+async fn position(stack: &Stack) -> Result<i64> {
+    Ok(stack.sql().await?.query_one("SELECT sequence FROM projections", &[]).await?.get(0))
+}
+
+/// Waits until the control-plane has logged this.
+async fn logged(stack: &Stack, text: &str) -> Result<()> {
+    let log = stack.control_plane.log();
+    let said = async || Ok(std::fs::read_to_string(log)?.contains(text).then_some(()));
+    let waited = wait::until(&format!("`{text}` in the log"), WITHIN, said).await;
+    waited.with_context(|| stack.control_plane.log_tail())
+}
+
+#[tokio::test]
+async fn a_stream_of_events_that_was_made_anew_is_not_projected() -> Result<()> {
+    let mut stack = scene::stack(scene::quick()).await?;
+    publish_frames(&stack, 3).await?;
+    stack.events_are_projected(WITHIN).await?;
+    let before = position(&stack).await?;
+
+    // While it is projected, and then to a control-plane that begins: it has grown past the position both times.
+    let (nats, name) = (nats(&stack).await?, events_stream(&stack));
+    let config = nats.get_stream(&name).await?.cached_info().config.clone();
+    nats.delete_stream(&name).await?;
+    nats.create_stream(config).await?;
+    let grown = publish_frames(&stack, 3 + u64::try_from(before)?).await?;
+    ensure!(grown > before);
+    logged(&stack, "was created anew").await?;
+    stack.control_plane.kill9().await?;
+    let reached = position(&stack).await?;
+    std::fs::write(stack.control_plane.log(), "")?;
+    stack.control_plane.start_again().await?;
+    logged(&stack, "was created anew").await?;
+    ensure!(position(&stack).await? == reached, "events of another stream were projected");
+
+    // What the message tells an operator to do.
+    stack.sql().await?.execute("DELETE FROM projections", &[]).await?;
+    stack.events_are_projected(WITHIN).await?;
+    ensure!(position(&stack).await? == grown);
+    Ok(())
+}
+
+#[tokio::test]
+async fn events_that_are_gone_are_counted_and_the_rest_is_projected() -> Result<()> {
+    let mut stack = scene::stack(scene::quick()).await?;
+    publish_frames(&stack, 2).await?;
+    stack.events_are_projected(WITHIN).await?;
+    let before = position(&stack).await?;
+    stack.control_plane.kill9().await?;
+    let last = publish_frames(&stack, 5).await?;
+    ensure!(last == before + 5);
+    let stream = nats(&stack).await?.get_stream(events_stream(&stack)).await?;
+    stream.purge().sequence(u64::try_from(last - 1)?).await?;
+    stack.control_plane.start_again().await?;
+    logged(&stack, "3 frames of events were deleted before they were projected").await?;
+    stack.events_are_projected(WITHIN).await
 }

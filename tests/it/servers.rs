@@ -90,7 +90,7 @@ async fn nats_comes_back_after_kill_9_with_what_it_acked() -> Result<()> {
     let mut server = NatsServer::start(&run, synced).await?;
     let url = server.url();
     let context = jetstream::new(async_nats::connect(&url).await?);
-    context.create_stream(events_stream()).await?;
+    let created = context.create_stream(events_stream()).await?.cached_info().created;
     for _ in 0..20 {
         context.publish("events.test", "fact".into()).await?.await?;
     }
@@ -101,8 +101,11 @@ async fn nats_comes_back_after_kill_9_with_what_it_acked() -> Result<()> {
 
     ensure!(server.url() == url);
     let context = jetstream::new(async_nats::connect(&url).await?);
-    let count = context.get_stream("EVENTS").await?.cached_info().state.messages;
+    let stream = context.get_stream("EVENTS").await?;
+    let count = stream.cached_info().state.messages;
     ensure!(count == 20, "{count} messages came back");
+    // Positions in a stream are good for as long as this stays.
+    ensure!(stream.cached_info().created == created, "the stream says that it was made anew");
     ensure!(server.usage().cpu_s >= before.cpu_s);
     server.restart().await
 }

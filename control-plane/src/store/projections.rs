@@ -7,10 +7,23 @@ use crate::db::{Micros, Result, SystemTx};
 use crate::store::transitions::{Owner, attempt_code, class_code, error_code, error_from};
 use crate::store::{execute, query, query_one};
 
-/// How far a stream has been projected; 0 where it has not been begun.
-pub(crate) async fn projection_position(tx: &SystemTx<'_>, stream: &str) -> Result<i64> {
-    execute(tx, include_str!("projections/projection_begin.sql"), &[&stream]).await?;
-    Ok(query_one(tx, include_str!("projections/projection_position.sql"), &[&stream]).await?.get(0))
+/// How far a stream has been projected.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Position {
+    pub(crate) sequence: i64,
+    /// When the stream was created that the sequence is of.
+    pub(crate) stream_create_time: Micros,
+}
+
+/// How far a stream has been projected. Where it has not been begun, it begins with the one created at this time.
+pub(crate) async fn projection_position(
+    tx: &SystemTx<'_>,
+    stream: &str,
+    stream_create_time: Micros,
+) -> Result<Position> {
+    execute(tx, include_str!("projections/projection_begin.sql"), &[&stream, &stream_create_time]).await?;
+    let row = query_one(tx, include_str!("projections/projection_position.sql"), &[&stream]).await?;
+    Ok(Position { sequence: row.get("sequence"), stream_create_time: row.get("stream_create_time") })
 }
 
 /// Moves the position from where it was. False where it is elsewhere: somebody else projects, and this

@@ -4,6 +4,9 @@
 //! states that facts lead to (muster-domain decides), their history and counters, replies and opt-outs, and the
 //! position reached, moved from where it was. Should the transaction fail, or another projector have been faster,
 //! nothing of it remains and the stream is read again from the position in the database. No ack is needed.
+//! The position belongs to one stream: where another one has taken its place, nothing is applied.
+
+mod stream;
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -19,12 +22,14 @@ use uuid::Uuid;
 use crate::db::{Micros, SystemTx};
 use crate::store::conversations::opt_outs_of_messages;
 use crate::store::projections::{
-    Move, projection_advance, projection_position, states_get, states_move, unmatched_receipts_insert,
+    Move, Position, projection_advance, projection_position, states_get, states_move,
+    unmatched_receipts_insert,
 };
 use crate::store::queue::queue_return;
 use crate::store::transitions::record;
 use crate::work::Context;
 use crate::work::fold::{Fold, Known};
+use crate::work::project::stream::{Seen, Watched};
 use crate::work::{facts, inbound};
 
 /// Frames applied in one transaction at most, of some hundred events each.
@@ -41,41 +46,49 @@ struct Batch {
 /// Runs the projector.
 pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     let stream_name = context.bus.topology.events_stream();
-    let mut position = {
-        let mut client = context.db.system().await?;
-        let tx = SystemTx::begin(&mut client).await?;
-        let position = projection_position(&tx, &stream_name).await?;
-        tx.commit().await?;
-        position
-    };
     let stream = context.bus.jetstream.get_stream(&stream_name).await?;
-    let last = i64::try_from(stream.cached_info().state.last_sequence)?;
-    ensure!(
-        last >= position,
-        "the stream {stream_name} ends at {last} but has been projected up to {position}: it is not the stream that \
-         was projected; nothing is applied until an operator has looked"
-    );
+    let seen = Seen::of(stream.cached_info())?;
+    let mut position = begin(&context, &stream_name, seen).await?;
+    let mut watched = Watched::begin(stream.clone(), seen, &position)?;
     let config = OrderedConfig {
-        deliver_policy: DeliverPolicy::ByStartSequence { start_sequence: u64::try_from(position)? + 1 },
+        deliver_policy: DeliverPolicy::ByStartSequence {
+            start_sequence: u64::try_from(position.sequence)? + 1,
+        },
         ..OrderedConfig::default()
     };
     let messages = stream.create_consumer(config).await?.messages().await?;
     let mut batches = messages.ready_chunks(FRAMES_MAX);
-    while let Some(chunk) = batches.next().await {
+    loop {
+        let next = tokio::time::timeout(watched.good_for(), batches.next()).await;
+        watched.look(&position).await?;
+        let Ok(chunk) = next else { continue };
+        let chunk = chunk.context("the stream of events ended")?;
         let messages: Vec<jetstream::Message> = futures::stream::iter(chunk).try_collect().await?;
-        let batch = decode(&messages)?;
-        while !apply(&context, &stream_name, position, &batch).await? {}
-        position = batch.last;
+        let batch = decode(&messages, &position)?;
+        while !apply(&context, &stream_name, position.sequence, &batch).await? {}
+        position.sequence = batch.last;
         context.nudges.statuses.notify_one();
     }
-    bail!("the stream of events ended")
 }
 
-fn decode(messages: &[jetstream::Message]) -> anyhow::Result<Batch> {
-    let mut batch = Batch { frames: Vec::with_capacity(messages.len()), last: 0 };
+/// Where to go on; at the beginning where this stream has not been projected yet.
+async fn begin(context: &Context, stream: &str, seen: Seen) -> anyhow::Result<Position> {
+    let mut client = context.db.system().await?;
+    let tx = SystemTx::begin(&mut client).await?;
+    let position = projection_position(&tx, stream, seen.created).await?;
+    tx.commit().await?;
+    Ok(position)
+}
+
+/// Reads what came after `position`. A consumer that was made again before it delivered anything begins at the
+/// stream's beginning: then this fails, and the projector begins again where it was.
+fn decode(messages: &[jetstream::Message], position: &Position) -> anyhow::Result<Batch> {
+    let mut batch = Batch { frames: Vec::with_capacity(messages.len()), last: position.sequence };
     for message in messages {
         let info = message.info().map_err(|error| anyhow::anyhow!("a message without its place: {error}"))?;
-        batch.last = i64::try_from(info.stream_sequence)?;
+        let sequence = i64::try_from(info.stream_sequence)?;
+        ensure!(sequence > batch.last, "the stream went back from {} to {sequence}", batch.last);
+        batch.last = sequence;
         match EventFrame::decode(&message.payload[..]) {
             Ok(frame) => batch.frames.push(frame),
             // Nothing can be made of it, ever: to stop here would stop everything behind it.

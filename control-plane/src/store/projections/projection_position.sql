@@ -1,1 +1,1 @@
-SELECT sequence FROM projections WHERE stream = $1
+SELECT sequence, stream_create_time FROM projections WHERE stream = $1
