@@ -74,6 +74,7 @@ impl From<Error> for muster_runtime::Error {
                 None
                 | Some(&SqlState::T_R_DEADLOCK_DETECTED)
                 | Some(&SqlState::QUERY_CANCELED)
+                | Some(&SqlState::LOCK_NOT_AVAILABLE)
                 | Some(&SqlState::ADMIN_SHUTDOWN) => Self::unavailable(error),
                 Some(_) => Self::internal(error),
             },

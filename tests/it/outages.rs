@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use async_nats::jetstream;
-use muster_proto::v1::{MessageStatus, Provider};
+use muster_proto::v1::{CampaignMode, MessageStatus, Provider};
 use muster_provider_sim::behaviour::Behaviour;
 use muster_provider_sim::control::ReceiptSpec;
-use muster_tests::{Stack, wait};
+use muster_tests::{Process, Stack, wait};
 use uuid::Uuid;
 
 use crate::scene::{self, WITHIN};
@@ -73,12 +73,11 @@ async fn position(stack: &Stack) -> Result<i64> {
     Ok(stack.sql().await?.query_one("SELECT sequence FROM projections", &[]).await?.get(0))
 }
 
-/// Waits until the control-plane has logged this.
-async fn logged(stack: &Stack, text: &str) -> Result<()> {
-    let log = stack.control_plane.log();
-    let said = async || Ok(std::fs::read_to_string(log)?.contains(text).then_some(()));
+/// Waits until a process has logged this.
+async fn logged(process: &Process, text: &str) -> Result<()> {
+    let said = async || Ok(std::fs::read_to_string(process.log())?.contains(text).then_some(()));
     let waited = wait::until(&format!("`{text}` in the log"), WITHIN, said).await;
-    waited.with_context(|| stack.control_plane.log_tail())
+    waited.with_context(|| process.log_tail())
 }
 
 #[tokio::test]
@@ -95,12 +94,12 @@ async fn a_stream_of_events_that_was_made_anew_is_not_projected() -> Result<()> 
     nats.create_stream(config).await?;
     let grown = publish_frames(&stack, 3 + u64::try_from(before)?).await?;
     ensure!(grown > before);
-    logged(&stack, "was created anew").await?;
+    logged(&stack.control_plane, "was created anew").await?;
     stack.control_plane.kill9().await?;
     let reached = position(&stack).await?;
     std::fs::write(stack.control_plane.log(), "")?;
     stack.control_plane.start_again().await?;
-    logged(&stack, "was created anew").await?;
+    logged(&stack.control_plane, "was created anew").await?;
     ensure!(position(&stack).await? == reached, "events of another stream were projected");
 
     // What the message tells an operator to do.
@@ -122,6 +121,35 @@ async fn events_that_are_gone_are_counted_and_the_rest_is_projected() -> Result<
     let stream = nats(&stack).await?.get_stream(events_stream(&stack)).await?;
     stream.purge().sequence(u64::try_from(last - 1)?).await?;
     stack.control_plane.start_again().await?;
-    logged(&stack, "3 frames of events were deleted before they were projected").await?;
+    logged(&stack.control_plane, "3 frames of events were deleted before they were projected").await?;
     stack.events_are_projected(WITHIN).await
+}
+
+#[tokio::test]
+async fn a_claim_that_takes_too_long_leaves_nothing_behind_and_is_asked_for_again() -> Result<()> {
+    let stack = scene::stack(scene::quick()).await?;
+    let (organization, list) = scene::organization(&stack, Provider::Twilio, 20).await?;
+    let mut blocker = stack.sql().await?;
+    let blocking = blocker.transaction().await?;
+    blocking.batch_execute("LOCK TABLE claim_batches IN ACCESS EXCLUSIVE MODE").await?;
+    let campaign = organization.draft(CampaignMode::Broadcast, &list, scene::TEMPLATE).await?;
+    organization.client.start(&campaign).await?;
+    let node = stack.sender_nodes.first().context("there is a node")?;
+    logged(node, "cannot claim; trying again").await?;
+    // Asked for again and again, and no connection to PostgreSQL is lost to it.
+    let waiting = "SELECT count(*) FROM pg_stat_activity \
+                   WHERE datname = current_database() AND wait_event_type = 'Lock'";
+    let waiting: i64 = stack.sql().await?.query_one(waiting, &[]).await?.get(0);
+    ensure!(waiting <= 6, "{waiting} connections wait for a lock");
+    ensure!(
+        !std::fs::read_to_string(node.log())?.contains("was not answered in time"),
+        "{}",
+        node.log_tail()
+    );
+    blocking.rollback().await?;
+    stack.settled(WITHIN).await?;
+    let verdict = stack.judge().await?;
+    verdict.demand()?;
+    ensure!(scene::count(&organization, &campaign, MessageStatus::Delivered).await? == 20, "{verdict:?}");
+    Ok(())
 }

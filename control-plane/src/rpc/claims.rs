@@ -1,7 +1,9 @@
 //! Claims, asked for by sender nodes: the barrier that keeps anybody from being texted twice, or after STOP.
 
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::try_join;
 use muster_domain::status::{Decision, Status as MessageStatus};
 use muster_proto::internal::v1::claim_service_server::ClaimService;
 use muster_proto::internal::v1::{ClaimMessagesRequest, ClaimMessagesResponse, ClaimedMessage};
@@ -9,14 +11,19 @@ use muster_runtime::{Error, Result, clock, frame};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::db::{Micros, SystemTx};
+use crate::db::{self, Database, Micros, SystemTx};
 use crate::rpc::Api;
-use crate::store::claims::{Grant, attempt_from, claim_batch_insert, claims_grant, claims_refused};
+use crate::store::claims::{
+    Grant, attempt_from, claim_batch_insert, claim_bound, claims_grant, claims_refused,
+};
 use crate::store::queue::queue_return;
 use crate::store::transitions::{Attempt, Transition, decide, record};
 
 /// Messages in one call at most.
 const BATCH_MAX: usize = 1_000;
+/// How long a claim may be judged, from the begin of its transaction: it judges by what was committed when it began,
+/// and the promise that nobody is called long after their STOP counts on that being a moment ago.
+const JUDGED_WITHIN: Duration = Duration::from_secs(1);
 /// The longest name of a node, in bytes.
 const NODE_BYTES_MAX: usize = 200;
 
@@ -57,7 +64,7 @@ async fn turn_away(
     attempts: &[Attempt],
     now: Micros,
     cause: &Arc<str>,
-) -> Result<Vec<Transition>> {
+) -> Result<Vec<Transition>, db::Error> {
     let refused = claims_refused(tx, attempts, now).await?;
     let mut moved = Vec::new();
     for decision in [Decision::Cancel, Decision::Suppress, Decision::Expire, Decision::Withdraw] {
@@ -76,6 +83,43 @@ async fn turn_away(
     Ok(moved)
 }
 
+/// Judges `attempts` in `tx`: what is granted, with everything that follows from it.
+async fn judge(
+    tx: &SystemTx<'_>,
+    node: &str,
+    attempts: &[Attempt],
+    now: Micros,
+) -> Result<Vec<Grant>, db::Error> {
+    let cause: Arc<str> = format!("node:{node}").into();
+    // Both are on their way at once, in this order: the bound costs no wait.
+    let ((), grants) = try_join(claim_bound(tx), claims_grant(tx, attempts, now)).await?;
+    let mut transitions: Vec<Transition> = grants.iter().map(|grant| grant.transition(now, &cause)).collect();
+    if grants.len() < attempts.len() {
+        transitions.extend(turn_away(tx, attempts, now, &cause).await?);
+    }
+    if !grants.is_empty() {
+        let granted: Vec<Attempt> = grants.iter().map(|grant| grant.attempt).collect();
+        claim_batch_insert(tx, clock::new_id(), node, now, &granted).await?;
+    }
+    record(tx, &transitions).await?;
+    Ok(grants)
+}
+
+/// Claims `attempts` for `node`, in one transaction that asks for its commit within [`JUDGED_WITHIN`], or leaves
+/// nothing behind. The commit itself is waited for: cut off, it would be in doubt, and what it granted would never be
+/// called, whereas a node that learns late what it was granted says of each that it was certainly not called.
+async fn claim(db: &Database, node: &str, attempts: &[Attempt]) -> Result<Vec<Grant>> {
+    let mut client = db.system().await?;
+    let judged = async {
+        let tx = SystemTx::begin(&mut client).await?;
+        let grants = judge(&tx, node, attempts, Micros::now()).await?;
+        Ok::<_, db::Error>((tx, grants))
+    };
+    let (tx, grants) = tokio::time::timeout(JUDGED_WITHIN, judged).await.map_err(Error::unavailable)??;
+    tx.commit().await?;
+    Ok(grants)
+}
+
 #[tonic::async_trait]
 impl ClaimService for Api {
     async fn claim_messages(
@@ -87,22 +131,7 @@ impl ClaimService for Api {
         if request.node.is_empty() || request.node.len() > NODE_BYTES_MAX {
             return Err(Error::invalid("node", format!("must have 1 to {NODE_BYTES_MAX} bytes")).into());
         }
-        let cause: Arc<str> = format!("node:{}", request.node).into();
-        let now = Micros::now();
-        let mut client = self.db.system().await?;
-        let tx = SystemTx::begin(&mut client).await?;
-        let grants = claims_grant(&tx, &attempts, now).await?;
-        let mut transitions: Vec<Transition> =
-            grants.iter().map(|grant| grant.transition(now, &cause)).collect();
-        if grants.len() < attempts.len() {
-            transitions.extend(turn_away(&tx, &attempts, now, &cause).await?);
-        }
-        if !grants.is_empty() {
-            let granted: Vec<Attempt> = grants.iter().map(|grant| grant.attempt).collect();
-            claim_batch_insert(&tx, clock::new_id(), &request.node, now, &granted).await?;
-        }
-        record(&tx, &transitions).await?;
-        tx.commit().await?;
+        let grants = claim(&self.db, &request.node, &attempts).await?;
         self.nudges.statuses.notify_one();
         Ok(Response::new(ClaimMessagesResponse { messages: grants.into_iter().map(encode).collect() }))
     }

@@ -59,6 +59,14 @@ fn columns(attempts: &[Attempt]) -> (Vec<Uuid>, Vec<i16>) {
     attempts.iter().map(|a| (a.message, a.attempt)).unzip()
 }
 
+/// Bounds how long this transaction waits for a lock of somebody else's, on the server: a statement that nobody waits
+/// for any longer would keep its connection, and the locks it has. No bound on whole statements, because that would
+/// count for the commit too, and a commit that waits for a replica is over when it is cut off, replicated or not.
+pub(crate) async fn claim_bound(tx: &SystemTx<'_>) -> Result<()> {
+    execute(tx, include_str!("claims/claim_bound.sql"), &[]).await?;
+    Ok(())
+}
+
 /// Grants those of `attempts` (sorted) that are ordered, of a running campaign, within their validity, and whose
 /// recipient has not opted out: all judged in this one statement.
 pub(crate) async fn claims_grant(tx: &SystemTx<'_>, attempts: &[Attempt], now: Micros) -> Result<Vec<Grant>> {
