@@ -8,17 +8,17 @@ use muster_runtime::frame::{WireFact, id_bytes};
 use super::path::About;
 use crate::account::Account;
 
-/// The event. A receipt that does not say which message it is about is kept all the same: the provider's own
-/// id may still find it.
-pub(super) fn of(told: WebhookEvent, about: About, account: &Account, time_us: i64) -> Event {
+/// The event. A receipt that does not say which attempt at which message it is about is kept all the same: the
+/// provider's own id may still find it.
+pub(super) fn of(told: WebhookEvent, about: Option<About>, account: &Account, time_us: i64) -> Event {
     let kind = match told {
         WebhookEvent::Receipt { fact, provider_message_id, state } => {
             let documented = fact.is_some();
             let unknown = WireFact { kind: FactKind::Unspecified, error_class: 0, error_code: String::new() };
             let WireFact { kind, error_class, error_code } = fact.map_or(unknown, WireFact::from);
             event::Kind::Receipt(Receipt {
-                message_id: about.message.map_or_else(Bytes::new, id_bytes),
-                attempt: about.attempt,
+                message_id: about.map_or_else(Bytes::new, |about| id_bytes(about.message)),
+                attempt: about.map_or(0, |about| about.attempt.into()),
                 fact: kind.into(),
                 error_class,
                 error_code,

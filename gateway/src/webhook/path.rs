@@ -1,6 +1,7 @@
 //! Where a webhook came to, and which message its URL says it is about.
 
 use http::Uri;
+use muster_domain::status::ATTEMPTS_MAX;
 use uuid::Uuid;
 
 /// What a webhook path is for.
@@ -34,22 +35,22 @@ impl<'a> Path<'a> {
     }
 }
 
-/// The message that a receipt is about.
+/// The attempt at a message that a receipt is about.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct About {
-    /// The message; `None` where the query does not say.
-    pub(super) message: Option<Uuid>,
-    /// The attempt; 0 where the query does not say.
-    pub(super) attempt: u32,
+    /// The message.
+    pub(super) message: Uuid,
+    /// The attempt, from 1.
+    pub(super) attempt: u16,
 }
 
-/// Reads the query that sender nodes put on callback URLs: `m={message}&a={attempt}`.
-pub(super) fn about(query: &str) -> About {
+/// Reads the query that sender nodes put on callback URLs: `m={message}&a={attempt}`. `None` where it names no
+/// attempt that may have been made: the message alone does not say what the receipt is evidence of.
+pub(super) fn about(query: &str) -> Option<About> {
     let value = |name| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
-    About {
-        message: value("m").and_then(|message| Uuid::try_parse(message).ok()),
-        attempt: value("a").and_then(|attempt| attempt.parse().ok()).unwrap_or_default(),
-    }
+    let message = Uuid::try_parse(value("m")?).ok()?;
+    let attempt = value("a")?.parse().ok().filter(|attempt| (1..=ATTEMPTS_MAX).contains(attempt))?;
+    Some(About { message, attempt })
 }
 
 #[cfg(test)]
@@ -69,11 +70,16 @@ mod tests {
     #[test]
     fn reads_the_message_and_the_attempt_or_neither() {
         let message = Uuid::from_u128(7);
-        let found = About { message: Some(message), attempt: 2 };
-        assert_eq!(about(&format!("m={message}&a=2")), found);
-        assert_eq!(about(&format!("bodySHA256=00&a=2&m={message}")), found);
-        for unreadable in ["", "m=", "m=7&a=x", "mm=7", "a"] {
-            assert_eq!(about(unreadable), About { message: None, attempt: 0 }, "{unreadable}");
+        let found = |attempt| Some(About { message, attempt });
+        assert_eq!(about(&format!("m={message}&a=2")), found(2));
+        assert_eq!(about(&format!("bodySHA256=00&a=2&m={message}")), found(2));
+        assert_eq!(about(&format!("m={message}&a={ATTEMPTS_MAX}")), found(ATTEMPTS_MAX));
+        for unreadable in ["", "m=", "m=7&a=x", "m=7&a=1", "mm=7", "a", "a=1"] {
+            assert_eq!(about(unreadable), None, "{unreadable}");
+        }
+        let beyond = format!("&a={}", ATTEMPTS_MAX + 1);
+        for attempt in ["", "&a", "&a=", "&a=0", "&a=-1", "&a=x", "&a=1.0", "&a=65536", "&a=1%00", &beyond] {
+            assert_eq!(about(&format!("m={message}{attempt}")), None, "{attempt}");
         }
     }
 }

@@ -154,6 +154,24 @@ async fn a_receipt_that_says_too_little_is_kept_all_the_same() {
 }
 
 #[tokio::test]
+async fn a_receipt_of_no_attempt_is_of_no_message() {
+    let gateway = Gateway::start().await;
+    let message = Uuid::from_u128(7);
+    let attempts = ["", "&a=", "&a=0", "&a=x", "&a=70000"];
+    for attempt in attempts {
+        let path = status_path(&format!("?m={message}{attempt}"));
+        assert_eq!(gateway.post(&path, DELIVERED).await, StatusCode::OK, "{attempt}");
+    }
+    let published = gateway.published();
+    assert_eq!(published.len(), attempts.len());
+    for event in &published {
+        let Some(event::Kind::Receipt(receipt)) = &event.kind else { panic!("a receipt") };
+        assert!(receipt.message_id.is_empty());
+        assert_eq!(receipt.provider_message_id, "SM1");
+    }
+}
+
+#[tokio::test]
 async fn a_reply_is_answered_in_the_provider_s_own_way() {
     let gateway = Gateway::start().await;
     let reply = &[
