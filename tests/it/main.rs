@@ -12,4 +12,5 @@ mod receipts;
 mod scene;
 mod schema;
 mod servers;
+mod stories;
 mod tenancy;

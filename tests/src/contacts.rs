@@ -11,7 +11,7 @@ mod places;
 
 use std::collections::BTreeMap;
 
-use self::chance::Chance;
+pub(crate) use self::chance::Chance;
 use self::csv::{Cell, push_row};
 use self::people::{FIRST_NAMES, LAST_NAMES, NOTES};
 pub use self::phones::sending_numbers;

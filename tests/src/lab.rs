@@ -9,6 +9,7 @@ mod demo;
 mod dev;
 mod number;
 mod progress;
+mod story;
 mod table;
 
 use std::ffi::OsString;
@@ -38,6 +39,8 @@ enum Command {
     Dev(dev::Options),
     /// Measures what a text costs: one large campaign on durable servers, checked against the ledger.
     BenchCampaign(bench::Options),
+    /// Tells one long story of the whole platform; without a name, lists them.
+    Story(story::Options),
 }
 
 /// Whether what was run came out as it must.
@@ -79,6 +82,7 @@ fn run(command: Command) -> Result<Outcome> {
             Command::Demo(options) => Box::pin(demo::run(options)).await,
             Command::Dev(options) => Box::pin(dev::run(options)).await,
             Command::BenchCampaign(options) => Box::pin(bench::run(options)).await,
+            Command::Story(options) => Box::pin(story::run(options)).await,
         }
     });
     // Without this, a build that somebody has stopped waiting for would be waited for all the same.

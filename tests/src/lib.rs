@@ -9,6 +9,7 @@
 //! - [`binaries`] builds our own binaries once.
 //! - [`stack`] is the whole platform over those, [`client`] calls its API, [`contacts`] makes contact files and
 //!   says what an import must do, and [`judge`] holds the truth against the simulator's ledger.
+//! - [`stories`] are long scenarios over all of that.
 //! - [`devtools`] finds or fetches the servers' programs.
 
 pub mod bench;
@@ -23,6 +24,7 @@ pub mod process;
 pub mod run_dir;
 pub mod servers;
 pub mod stack;
+pub mod stories;
 pub mod wait;
 
 pub use client::Client;

@@ -1,0 +1,12 @@
+//! Stories: long scenarios over the whole platform, each judged by the simulator's ledger in the end.
+//!
+//! A story is one function from its options to a report. `cargo story` tells it at full length and prints the
+//! report; `cargo test` tells it in a small form. It starts what it needs, and waits for what it wants to see: it
+//! never sleeps and hopes.
+
+pub mod kill_main;
+
+pub use self::kill_main::kill_main;
+
+/// Where a story says what happens, line by line, while it happens.
+pub type Tell<'a> = &'a (dyn Fn(&str) + Send + Sync);

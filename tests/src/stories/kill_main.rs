@@ -1,0 +1,131 @@
+//! `kill-main`: in the middle of two broadcast campaigns every process of the platform is killed with -9 and
+//! started again, one after the other, and every text is accounted for.
+//!
+//! One organization sends through Twilio, the other through Telnyx, on servers of their own. The next process is
+//! killed only when sending and receipts have gone on after the one before. A watcher on each organization's
+//! status stream must have seen every message's last status, over all reconnections. In the end the ledger judges,
+//! and every message that stayed UNCONFIRMED must be one whose sender node, or whose claim's answer, was killed.
+
+mod kills;
+mod report;
+mod side;
+mod unconfirmed;
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, ensure};
+use muster_proto::v1::Provider;
+use muster_provider_sim::behaviour::Behaviour;
+
+use self::kills::Killer;
+pub use self::kills::{Kill, Target};
+pub use self::report::Report;
+use self::side::{Role, Side};
+use self::unconfirmed::Unconfirmed;
+use super::Tell;
+use crate::lab::thousands;
+use crate::stack::{Service, Stack, StackOptions};
+
+/// How long a claim may stay without an outcome, and an order unclaimed: short, so that the story ends soon. A call
+/// takes a fraction of it.
+const DEADLINE_S: u64 = 8;
+/// How long a provider may take to answer: less than the deadline of a claim.
+const CALL_TIMEOUT_S: u64 = 4;
+/// How long everything may take to be settled after the last kill.
+const SETTLED_WITHIN: Duration = Duration::from_secs(300);
+
+/// How to tell it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// How many texts, half of them through each provider.
+    #[arg(long, default_value_t = 20_000)]
+    pub texts: usize,
+    /// How often each process is killed: first in a fixed order, then in one that follows from the seed, with
+    /// outages of up to two seconds.
+    #[arg(long, default_value_t = 2)]
+    pub rounds: usize,
+    /// How long the numbers would need for all texts if nothing broke, in seconds.
+    #[arg(long, default_value_t = 30)]
+    pub sending_s: u32,
+    /// What the contacts, the fates of the texts and the moments of the kills follow from.
+    #[arg(long, default_value_t = 7)]
+    pub seed: u64,
+}
+
+/// Tells it. An error where something never went on; otherwise the report says whether all is right.
+pub async fn kill_main(options: Options, tell: Tell<'_>) -> Result<Report> {
+    let begun = Instant::now();
+    tell("starting PostgreSQL, NATS, control-plane, two sender nodes, gateway and simulator");
+    let mut stack = Stack::start(stack_options(options.seed)).await?;
+    tell(&format!("importing {} contacts", thousands(options.texts)));
+    let sides = sides(&stack, &options).await?;
+    for side in &sides {
+        side.start().await?;
+    }
+    tell("both campaigns are under way");
+    let kills = Killer::new(&options, begun, tell).all(&mut stack).await?;
+    tell("waiting until every text is settled and every webhook has arrived");
+    stack.settled(SETTLED_WITHIN).await?;
+    let fallen = stack.fallen();
+    ensure!(fallen.is_none(), "ended by itself: {}", fallen.unwrap_or_default());
+    tell("waiting until the watchers have seen all of it");
+    let (mut unseen, mut reconnections, mut unconfirmed) = (0, 0, Unconfirmed::default());
+    for side in &sides {
+        let messages = side.messages().await?;
+        unseen += side.unseen(&messages).await?;
+        reconnections += side.reconnections();
+        unconfirmed.explain(side, &messages, &kills).await?;
+    }
+    tell("checking against the simulator's ledger");
+    let verdict = stack.judge().await?;
+    let stats = stack.simulator.stats().await?;
+    stack.stop().await?;
+    Ok(Report { options, kills, verdict, stats, unconfirmed, unseen, reconnections, wall: begun.elapsed() })
+}
+
+fn stack_options(seed: u64) -> StackOptions {
+    StackOptions {
+        claim_deadline_s: DEADLINE_S,
+        order_deadline_s: DEADLINE_S,
+        behaviour: providers(),
+        seed,
+        env: vec![(Service::SenderNode, "MUSTER_CALL_TIMEOUT_S".to_owned(), CALL_TIMEOUT_S.to_string())],
+        ..StackOptions::durable()
+    }
+}
+
+/// Providers as they are: slow enough to answer that a killed sender node leaves calls open, and patient enough with
+/// webhooks that no outage of this story outlasts them.
+fn providers() -> Behaviour {
+    Behaviour {
+        answer_ms: [40, 250],
+        refused_share: 0.01,
+        undelivered_share: 0.04,
+        failed_share: 0.01,
+        receipt_ms: [100, 1_200],
+        receipt_duplicate_share: 0.05,
+        receipt_reorder_share: 0.05,
+        reply_share: 0.03,
+        reply_ms: [200, 2_000],
+        stop_share: 0.2,
+        webhook_retries: 120,
+        webhook_retry_ms: [100, 1_000],
+        webhook_timeout_ms: 5_000,
+        ..Behaviour::default()
+    }
+}
+
+async fn sides(stack: &Stack, options: &Options) -> Result<[Side; 2]> {
+    let half = options.texts / 2;
+    let role = |provider, number, contacts| Role {
+        provider,
+        number,
+        contacts,
+        seed: options.seed.wrapping_mul(2).wrapping_add(number as u64),
+        sending_s: options.sending_s,
+    };
+    let twilio = Side::gather(stack, role(Provider::Twilio, 0, options.texts - half));
+    let telnyx = Side::gather(stack, role(Provider::Telnyx, 1, half));
+    let (twilio, telnyx) = tokio::try_join!(twilio, telnyx)?;
+    Ok([twilio, telnyx])
+}
