@@ -6,6 +6,7 @@
 //! with bytes alone, and no hidden retry can live here.
 
 pub mod account;
+mod edge;
 mod refusal;
 pub mod signature;
 mod telnyx;

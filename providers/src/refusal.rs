@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::status::Fact;
 
-use crate::Answer;
+use crate::{Answer, edge};
 
 /// What a provider's error code means for the text it was given for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,28 +28,22 @@ impl Verdict {
     }
 }
 
-/// Codes are short words and numbers; what is longer is not one.
-const CODE_BYTES_MAX: usize = 32;
-
 /// The provider's own code in an error body, and what the provider's table says of it.
 pub(crate) struct Code {
     pub(crate) text: String,
     pub(crate) verdict: Option<Verdict>,
 }
 
-/// Whether `code` can be a provider's code at all: something to store and to group by.
-pub(crate) fn is_code(code: &str) -> bool {
-    (1..=CODE_BYTES_MAX).contains(&code.len()) && code.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// The answer to a call that the provider accepted.
-pub(crate) fn accepted(provider_message_id: String) -> Answer {
-    Answer { fact: Fact::Accepted, provider_message_id: Some(provider_message_id), retry_after_s: None }
+/// The answer to a call that the provider accepted. An id that cannot be kept changes nothing about that: receipts
+/// find their message by the callback URL.
+pub(crate) fn accepted(provider_message_id: &str) -> Answer {
+    let provider_message_id = edge::message_id(provider_message_id);
+    Answer { fact: Fact::Accepted, provider_message_id, retry_after_s: None }
 }
 
 /// The answer to a call that ended in `status` without a readable id.
 pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, code: Option<Code>) -> Answer {
-    let code = code.filter(|code| is_code(&code.text));
+    let code = code.filter(|code| edge::is_code(&code.text));
     let verdict = code.as_ref().and_then(|code| code.verdict);
     let text = code.map_or_else(|| format!("http-{}", status.as_u16()), |code| code.text);
     let error = |class| SendError { class, code: text };

@@ -11,7 +11,8 @@ use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
 use serde::{Deserialize, Serialize};
 
-use crate::refusal::{Code, Verdict, accepted, is_code, refused};
+use crate::edge::{self, Media};
+use crate::refusal::{Code, Verdict, accepted, refused};
 use crate::signature::ed25519_fits;
 use crate::webhook::phone_number;
 use crate::{Account, Adapter, Answer, Forged, Text, Unreadable, Verified, WebhookEvent, WebhookRequest};
@@ -46,7 +47,7 @@ impl Adapter for Telnyx {
     fn answer(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
         if status.is_success() {
             return match serde_json::from_slice::<Created<'_>>(body) {
-                Ok(Created { data }) if !data.id.is_empty() => accepted(data.id.into_owned()),
+                Ok(Created { data }) if !data.id.is_empty() => accepted(&data.id),
                 Ok(_) | Err(_) => refused(status, headers, None),
             };
         }
@@ -158,8 +159,8 @@ struct Payload<'a> {
     id: Cow<'a, str>,
     from: Option<Phone<'a>>,
     to: Vec<Phone<'a>>,
-    text: Option<String>,
-    media: Option<Vec<Media>>,
+    text: Option<Cow<'a, str>>,
+    media: Option<Vec<Medium<'a>>>,
     errors: Option<Vec<ErrorCode<'a>>>,
 }
 
@@ -171,8 +172,9 @@ struct Phone<'a> {
 }
 
 #[derive(Deserialize)]
-struct Media {
-    url: String,
+struct Medium<'a> {
+    #[serde(borrow)]
+    url: Cow<'a, str>,
 }
 
 /// Telnyx's documented codes. `None`: not documented, or not when this was written.
@@ -219,12 +221,12 @@ fn receipt(payload: Payload<'_>) -> Result<WebhookEvent, Unreadable> {
         "expired" => undelivered(ErrorClass::Expired),
         _ => None,
     };
-    let state = state.to_owned();
-    Ok(WebhookEvent::Receipt { fact, provider_message_id: payload.id.into_owned(), state })
+    let provider_message_id = edge::webhook_message_id(&payload.id)?;
+    Ok(WebhookEvent::Receipt { fact, provider_message_id, state: edge::state(state) })
 }
 
 fn receipt_error(payload: &Payload<'_>, state: &str, otherwise: ErrorClass) -> SendError {
-    match payload.errors.iter().flatten().next().filter(|error| is_code(&error.code)) {
+    match payload.errors.iter().flatten().next().filter(|error| edge::is_code(&error.code)) {
         Some(error) => SendError {
             class: verdict(&error.code).map_or(otherwise, Verdict::class),
             code: error.code.clone().into_owned(),
@@ -237,11 +239,13 @@ fn reply(payload: Payload<'_>) -> Result<WebhookEvent, Unreadable> {
     let phone = |phone: Option<&Phone<'_>>, why| {
         phone.and_then(|phone| phone_number(&phone.phone_number)).ok_or(Unreadable(why))
     };
+    let media = Media::of(payload.media.iter().flatten().map(|medium| medium.url.as_ref()));
     Ok(WebhookEvent::Reply {
         from: phone(payload.from.as_ref(), "from is no phone number")?,
         to: phone(payload.to.first(), "to is no phone number")?,
-        body: payload.text.unwrap_or_default(),
-        media_urls: payload.media.into_iter().flatten().map(|media| media.url).collect(),
-        provider_message_id: payload.id.into_owned(),
+        body: edge::body(payload.text.as_deref().unwrap_or_default()),
+        media_urls: media.urls,
+        media_dropped: media.dropped,
+        provider_message_id: edge::webhook_message_id(&payload.id)?,
     })
 }

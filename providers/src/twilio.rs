@@ -13,16 +13,14 @@ use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
 use serde::Deserialize;
 
-use crate::refusal::{Code, Verdict, accepted, is_code, refused};
+use crate::edge::{self, Media};
+use crate::refusal::{Code, Verdict, accepted, refused};
 use crate::signature::{Hmac, sha256_hex_fits};
 use crate::webhook::phone_number;
 use crate::{Account, Adapter, Answer, Forged, Text, Unreadable, Verified, WebhookEvent, WebhookRequest};
 
 /// Twilio holds a text back for ten hours at most.
 const VALIDITY_S_MAX: u32 = 36_000;
-
-/// Twilio attaches ten media at most; what a webhook claims beyond that is not believed.
-const MEDIA_MAX: usize = 10;
 
 /// See the module.
 pub(crate) struct Twilio;
@@ -50,7 +48,7 @@ impl Adapter for Twilio {
             && let Ok(created) = serde_json::from_slice::<Created<'_>>(body)
             && !created.sid.is_empty()
         {
-            return accepted(created.sid.into_owned());
+            return accepted(&created.sid);
         }
         let code = serde_json::from_slice::<Refusal>(body).ok().filter(|_| !status.is_success());
         let code = code.map(|Refusal { code }| Code { text: code.to_string(), verdict: verdict(code) });
@@ -77,7 +75,8 @@ impl Adapter for Twilio {
 
     fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
         let parameters = parameters(request.request().body);
-        let id = value(&parameters, "MessageSid").ok_or(Unreadable("no MessageSid"))?.to_owned();
+        let id = value(&parameters, "MessageSid").ok_or(Unreadable("no MessageSid"))?;
+        let id = edge::webhook_message_id(id)?;
         let event = match value(&parameters, "MessageStatus") {
             Some(state) => receipt(id, state, &parameters),
             None => reply(id, &parameters)?,
@@ -229,11 +228,11 @@ fn receipt(provider_message_id: String, state: &str, parameters: &Parameters<'_>
         }
         _ => None,
     };
-    WebhookEvent::Receipt { fact, provider_message_id, state: state.to_owned() }
+    WebhookEvent::Receipt { fact, provider_message_id, state: edge::state(state) }
 }
 
 fn receipt_error(state: &str, code: Option<&str>) -> SendError {
-    let Some(code) = code.filter(|code| is_code(code)) else {
+    let Some(code) = code.filter(|code| edge::is_code(code)) else {
         return SendError { class: ErrorClass::Unknown, code: state.to_owned() };
     };
     let class = code.parse().ok().and_then(verdict).map_or(ErrorClass::Unknown, Verdict::class);
@@ -242,15 +241,22 @@ fn receipt_error(state: &str, code: Option<&str>) -> SendError {
 
 fn reply(provider_message_id: String, parameters: &Parameters<'_>) -> Result<WebhookEvent, Unreadable> {
     let phone = |name, why| value(parameters, name).and_then(phone_number).ok_or(Unreadable(why));
-    let media_urls = (0..MEDIA_MAX)
-        .map_while(|index| value(parameters, &format!("MediaUrl{index}")))
-        .map(str::to_owned)
-        .collect();
+    let media = Media::of(media_urls(parameters).into_iter());
     Ok(WebhookEvent::Reply {
         from: phone("From", "From is no phone number")?,
         to: phone("To", "To is no phone number")?,
-        body: value(parameters, "Body").unwrap_or_default().to_owned(),
-        media_urls,
+        body: edge::body(value(parameters, "Body").unwrap_or_default()),
+        media_urls: media.urls,
+        media_dropped: media.dropped,
         provider_message_id,
     })
+}
+
+/// The values of `MediaUrl0`, `MediaUrl1` and so on, in the order of their numbers.
+fn media_urls<'a>(parameters: &'a Parameters<'_>) -> Vec<&'a str> {
+    let number = |name: &str| name.strip_prefix("MediaUrl")?.parse::<u32>().ok();
+    let told = parameters.iter().filter_map(|(name, url)| Some((number(name)?, url.as_ref())));
+    let mut told: Vec<(u32, &str)> = told.collect();
+    told.sort_by_key(|(number, _)| *number);
+    told.into_iter().map(|(_, url)| url).collect()
 }

@@ -76,6 +76,8 @@ pub enum WebhookEvent {
         body: String,
         /// Where its media are, at the provider.
         media_urls: Vec<String>,
+        /// Media that were dropped: too many, or their URLs can be none.
+        media_dropped: usize,
         /// The provider's own id of the reply: the same each time it is delivered to us.
         provider_message_id: String,
     },

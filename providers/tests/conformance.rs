@@ -3,6 +3,8 @@
 
 #[path = "conformance/dialect.rs"]
 mod dialect;
+#[path = "conformance/edge.rs"]
+mod edge;
 
 use bytes::Bytes;
 use dialect::Dialect;
@@ -217,6 +219,7 @@ fn a_reply_says_who_and_what() {
             to: phone("+14155550100"),
             body: body.to_owned(),
             media_urls: media_urls.iter().map(|url| (*url).to_owned()).collect(),
+            media_dropped: 0,
             provider_message_id: "ID1".to_owned(),
         };
         let events = dialect.events(&dialect.webhook("reply")).expect("a reply");

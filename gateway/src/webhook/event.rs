@@ -26,7 +26,10 @@ pub(super) fn of(told: WebhookEvent, about: Option<About>, account: &Account, ti
                 state: if documented { String::new() } else { state },
             })
         }
-        WebhookEvent::Reply { from, to, body, media_urls, provider_message_id } => {
+        WebhookEvent::Reply { from, to, body, media_urls, media_dropped, provider_message_id } => {
+            if media_dropped > 0 {
+                tracing::warn!(account.id = %account.id, media_dropped, "a reply came with media that are not kept");
+            }
             event::Kind::Inbound(Inbound {
                 from: from.as_e164().to_owned(),
                 to: to.as_e164().to_owned(),

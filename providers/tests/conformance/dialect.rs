@@ -78,6 +78,23 @@ impl Dialect {
         self.webhook("receipt").replace("{state}", state).replace("{code}", code)
     }
 
+    /// The webhook `body` with the words `to` in the place of `from`, both as the provider writes them.
+    pub(crate) fn reworded(&self, body: &str, from: &str, to: &str) -> String {
+        let (from, to) = (self.written(from), self.written(to));
+        assert!(body.contains(&from), "{from} is not in {body}");
+        body.replace(&from, &to)
+    }
+
+    fn written(&self, words: &str) -> String {
+        match self.0 {
+            Provider::Twilio => form_urlencoded::byte_serialize(words.as_bytes()).collect(),
+            Provider::Telnyx => {
+                let quoted = serde_json::Value::from(words).to_string();
+                quoted.trim_matches('"').to_owned()
+            }
+        }
+    }
+
     pub(crate) fn sign(&self, body: &str) -> HeaderMap {
         self.sign_with(SECRET, body)
     }
