@@ -1,19 +1,22 @@
 //! PostgreSQL: two pools in two roles, and the two kinds of transaction. A tenant's rows can be reached only
 //! through [`TenantTx`], which names the tenant to row-level security for as long as it lasts.
 
+mod error;
+
 use std::ops::Deref;
 use std::time::Duration;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, anyhow};
 use deadpool_postgres::{
-    Client, ClientWrapper, Manager, ManagerConfig, Pool, PoolError, RecyclingMethod, Runtime, Transaction,
+    Client, ClientWrapper, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction,
 };
 use muster_domain::id::TenantId;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::NoTls;
-use tokio_postgres::error::SqlState;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 
+use self::error::Said;
+pub use self::error::{Error, Result};
 use crate::config;
 
 mod migrations {
@@ -28,62 +31,6 @@ const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
 /// would read all of it when it is large, so scans and hashes are left out, and one plan serves all batches.
 const SYSTEM_OPTIONS: &str = "-c enable_seqscan=off -c enable_hashjoin=off -c enable_mergejoin=off \
                               -c plan_cache_mode=force_generic_plan -c jit=off";
-
-/// What can go wrong between us and PostgreSQL.
-#[derive(Debug, thiserror::Error)]
-pub enum Error {
-    /// A statement failed.
-    #[error("a statement failed")]
-    Statement(#[from] tokio_postgres::Error),
-    /// No connection was to be had.
-    #[error("no connection to PostgreSQL")]
-    Pool(#[from] PoolError),
-}
-
-impl Error {
-    /// Whether a unique constraint was in the way.
-    pub fn is_unique_violation(&self) -> bool {
-        self.has_code(&SqlState::UNIQUE_VIOLATION)
-    }
-
-    /// Whether something that was referred to is not there.
-    pub fn is_foreign_key_violation(&self) -> bool {
-        self.has_code(&SqlState::FOREIGN_KEY_VIOLATION)
-    }
-
-    fn has_code(&self, code: &SqlState) -> bool {
-        match self {
-            Self::Statement(error) => error.code() == Some(code),
-            Self::Pool(_) => false,
-        }
-    }
-}
-
-impl From<Error> for tonic::Status {
-    fn from(error: Error) -> Self {
-        muster_runtime::Error::from(error).into()
-    }
-}
-
-impl From<Error> for muster_runtime::Error {
-    fn from(error: Error) -> Self {
-        match &error {
-            Error::Pool(_) => Self::unavailable(error),
-            // Deadlocks, time-outs and lost connections pass; the rest are faults of ours.
-            Error::Statement(statement) => match statement.code() {
-                None
-                | Some(&SqlState::T_R_DEADLOCK_DETECTED)
-                | Some(&SqlState::QUERY_CANCELED)
-                | Some(&SqlState::LOCK_NOT_AVAILABLE)
-                | Some(&SqlState::ADMIN_SHUTDOWN) => Self::unavailable(error),
-                Some(_) => Self::internal(error),
-            },
-        }
-    }
-}
-
-/// A result of the store.
-pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// PostgreSQL in both roles.
 #[derive(Clone, Debug)]
@@ -117,7 +64,10 @@ impl Database {
 }
 
 fn pool(url: &SecretString, size: usize, options: Option<&str>) -> anyhow::Result<Pool> {
-    let mut config: tokio_postgres::Config = url.expose_secret().parse()?;
+    let config = url.expose_secret().parse();
+    // Its own error may quote a part of it.
+    let mut config: tokio_postgres::Config =
+        config.map_err(|_| anyhow!("it cannot be read as a connection string of PostgreSQL"))?;
     config.application_name("muster-control-plane");
     config.connect_timeout(CONNECTION_WAIT);
     if let Some(options) = options {
@@ -184,15 +134,17 @@ impl<'a> Deref for SystemTx<'a> {
 /// # Errors
 /// Where PostgreSQL cannot be reached, or a migration fails; the failed one leaves nothing behind.
 pub async fn migrate(url: &SecretString) -> anyhow::Result<()> {
-    let (mut client, connection) = tokio_postgres::connect(url.expose_secret(), NoTls).await?;
+    let connected = tokio_postgres::connect(url.expose_secret(), NoTls).await;
+    let (mut client, connection) = connected.map_err(|error| Error::Pool(Said::of(&error)))?;
     let connection = async move {
         if let Err(error) = connection.await {
-            tracing::error!(%error, "the connection of the migration broke");
+            tracing::error!(error = %Said::of(&error), "the connection of the migration broke");
         }
     };
     let migration = async move {
-        client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await?;
-        let report = migrations::migrations::runner().run_async(&mut client).await?;
+        let locked = client.execute("SELECT pg_advisory_lock($1)", &[&MIGRATION_LOCK]).await;
+        locked.map_err(Error::from)?;
+        let report = migrations::migrations::runner().run_async(&mut client).await.map_err(not_migrated)?;
         for migration in report.applied_migrations() {
             tracing::info!(version = migration.version(), name = migration.name(), "migrated");
         }
@@ -200,6 +152,15 @@ pub async fn migrate(url: &SecretString) -> anyhow::Result<()> {
     };
     let ((), migrated) = tokio::join!(connection, migration);
     migrated
+}
+
+/// The runner's error without what PostgreSQL may have quoted from rows.
+fn not_migrated(error: refinery::Error) -> anyhow::Error {
+    let refinery::error::Kind::Connection(what, source) = error.kind() else { return error.into() };
+    match source.downcast_ref() {
+        Some(source) => anyhow::Error::new(Said::of(source)).context(what.clone()),
+        None => anyhow!(what.clone()),
+    }
 }
 
 /// A moment, in microseconds since the Unix epoch: what PostgreSQL keeps as `timestamptz`, without a detour.

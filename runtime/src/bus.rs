@@ -1,12 +1,15 @@
 //! NATS: connecting, refusing servers that would silently ignore what we rely on, and making sure that streams
 //! are what they must be.
 
+mod server;
+
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use async_nats::jetstream::consumer::{self, PullConsumer};
 use async_nats::jetstream::{self, stream};
 
+use self::server::Server;
 use crate::config::Nats;
 use crate::topology::Topology;
 
@@ -34,20 +37,21 @@ impl Bus {
     /// # Errors
     /// Where the server cannot be reached, is too old, or did not take a setting that we rely on.
     pub async fn connect(config: &Nats, name: &str) -> anyhow::Result<Self> {
-        let client = async_nats::ConnectOptions::new()
+        let server = Server::read(&config.url)?;
+        let client = server
+            .options()
             .name(name)
             .connection_timeout(REQUEST_TIMEOUT)
             .max_reconnects(None)
-            .connect(&config.url)
+            .connect(&server.address)
             .await
-            .with_context(|| format!("cannot reach NATS at {}", config.url))?;
+            .with_context(|| format!("cannot reach NATS at {server}"))?;
         let (major, minor, patch) = SERVER_OLDEST;
         if !client.is_server_compatible(major, minor, patch) {
             let version = client.server_info().version;
             bail!(
-                "nats-server {version} at {} is too old: {major}.{minor} or newer is needed, because older \
-                 ones silently ignore settings that keep texts from being lost",
-                config.url
+                "nats-server {version} at {server} is too old: {major}.{minor} or newer is needed, because older \
+                 ones silently ignore settings that keep texts from being lost"
             );
         }
         let jetstream = jetstream::context::ContextBuilder::new()

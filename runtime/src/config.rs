@@ -11,7 +11,8 @@ use serde::de::DeserializeOwned;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Nats {
-    /// The server, such as `nats://127.0.0.1:4222`.
+    /// The server, such as `nats://127.0.0.1:4222`. With `user:password@` or `token@` before the host where it asks
+    /// who we are; that part is never logged.
     pub url: String,
     /// What the names of our streams and subjects begin with, so that several systems can share a server.
     #[serde(default = "prefix")]

@@ -1,11 +1,17 @@
 //! The frame of a service's `main`: telemetry, the runtime, and the wait for the signal to stop.
 
 use std::future::Future;
+use std::str::FromStr as _;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tracing_subscriber::EnvFilter;
+use tracing_subscriber::filter::Directive;
 
 use crate::config::Log;
+
+/// Crates that log the values they carry when they are asked to say much: phone numbers and texts in the parameters of
+/// statements, keys in the headers of requests. They are not asked, whatever the configuration says.
+const TALKATIVE: [&str; 3] = ["tokio_postgres=warn", "h2=warn", "hyper=warn"];
 
 /// Sets up logging and the crypto provider, and runs `service` on `threads` threads.
 ///
@@ -15,7 +21,10 @@ pub fn run<F>(log: &Log, threads: usize, service: F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let filter = EnvFilter::try_new(&log.filter)?;
+    let mut filter = EnvFilter::try_new(&log.filter)?;
+    for target in TALKATIVE {
+        filter = filter.add_directive(Directive::from_str(target)?);
+    }
     let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     if log.json {
         logs.json().init()

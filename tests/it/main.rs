@@ -5,6 +5,7 @@ mod control;
 mod fields;
 mod imports;
 mod journey;
+mod logs;
 mod outages;
 mod processes;
 mod providers;
