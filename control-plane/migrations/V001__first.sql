@@ -194,7 +194,7 @@ CREATE TABLE assignments (
     assign_time timestamptz,
     PRIMARY KEY (campaign_id, message_id)
 );
-CREATE INDEX assignments_open ON assignments (campaign_id, message_id) WHERE texter IS NULL;
+CREATE INDEX ON assignments (campaign_id, texter, message_id);
 
 CREATE TABLE replies (
     id uuid PRIMARY KEY,
@@ -261,7 +261,23 @@ CREATE INDEX ON claim_batches (claim_time);
 CREATE TABLE projections (
     stream text PRIMARY KEY,
     stream_create_time timestamptz NOT NULL,
-    sequence bigint NOT NULL
+    sequence bigint NOT NULL,
+    -- All that JetStream had at this time has been projected. While this is long ago nothing is claimed: a STOP may be
+    -- among what has not been projected.
+    caught_up_time timestamptz NOT NULL DEFAULT 'epoch'
+);
+
+-- Events that no transaction can hold, such as one with a value that a column refuses: kept for people to look at, so
+-- that they stop nothing behind them.
+CREATE TABLE rejected_events (
+    stream text NOT NULL,
+    sequence bigint NOT NULL,
+    place integer NOT NULL,
+    node text NOT NULL,
+    event bytea NOT NULL,
+    reason text NOT NULL,
+    reject_time timestamptz NOT NULL DEFAULT now(),
+    PRIMARY KEY (stream, sequence, place)
 );
 
 DO $$
@@ -288,7 +304,8 @@ ALTER TABLE tenants FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON tenants TO muster_app USING (id = current_setting('muster.tenant_id')::uuid);
 CREATE POLICY system ON tenants TO muster_system USING (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenants TO muster_system;
-GRANT SELECT, INSERT, UPDATE, DELETE ON order_frames, claim_batches, projections TO muster_system;
+GRANT SELECT, INSERT, UPDATE, DELETE ON order_frames, claim_batches, projections, rejected_events
+    TO muster_system;
 
 -- A tenant's calls have just the rights that they need.
 GRANT SELECT ON tenants, messages, message_events, replies, opt_outs TO muster_app;

@@ -4,6 +4,7 @@
 //! The reader and the parser run on a thread of their own, because parsing is work and reading blocks; the
 //! writer commits batch by batch, so that an import which breaks off can simply be sent again.
 
+mod lines;
 mod reader;
 mod rows;
 

@@ -67,10 +67,13 @@ fn missing(field: &str, text: &str) -> Error {
 fn display_name(text: &str, field: &str) -> Result<String> {
     let text = text.trim();
     let length = text.chars().count();
-    if (1..=DISPLAY_NAME_CHARS_MAX).contains(&length) {
+    if (1..=DISPLAY_NAME_CHARS_MAX).contains(&length) && !text.contains(char::is_control) {
         Ok(text.to_owned())
     } else {
-        Err(Error::invalid(field, format!("must have 1 to {DISPLAY_NAME_CHARS_MAX} characters")))
+        Err(Error::invalid(
+            field,
+            format!("must have 1 to {DISPLAY_NAME_CHARS_MAX} characters, none of them a control character"),
+        ))
     }
 }
 

@@ -221,8 +221,10 @@ pub enum Event {
     Fact(u16, Fact),
 }
 
-/// Attempts that are made at most. After this many times "not accepted", the message fails.
-pub const ATTEMPTS_MAX: u16 = 5;
+/// Attempts that are made at most. After this many times "not accepted", the message fails. What ends a message
+/// that a provider keeps turning away is its validity, 72 hours at most; this bound, a try every two minutes for that
+/// long and more, only keeps the count from growing without end.
+pub const ATTEMPTS_MAX: u16 = 2_500;
 
 /// The state after `event`. Returns the state unchanged where the event has nothing to add.
 pub fn apply(state: &State, event: &Event) -> State {
@@ -243,6 +245,10 @@ fn decide(state: &State, decision: Decision) -> State {
 /// Facts form a ladder of evidence, and a message only climbs it: so their order does not matter. Evidence of
 /// acceptance counts whatever the attempt; the lack of it counts only for the attempt that is open.
 fn learn(state: &State, attempt: u16, fact: &Fact) -> State {
+    if attempt == 0 {
+        // Attempts count from 1: whatever this is about, it is none of ours.
+        return state.clone();
+    }
     let open = attempt == state.attempt;
     match fact {
         Fact::Accepted | Fact::ReceiptSent => climb(state, attempt, Status::Sent, None),

@@ -9,6 +9,7 @@ use muster_domain::phone::PhoneNumber;
 use muster_runtime::{Error, Result, clock};
 
 use crate::db::Micros;
+use crate::import::lines::Lines;
 use crate::store::contacts::{Fields, RejectedRow};
 
 /// The longest header line; a file without a line end in so many bytes is no CSV file.
@@ -72,20 +73,21 @@ pub(crate) fn parse(
 ) -> Result<impl Iterator<Item = Result<Parsed>>> {
     let header = header_line(&mut file)?;
     let delimiter = delimiter(&header);
-    // The reader takes a record to begin at the end of the line before where that ends in CR LF: one line early.
-    let lines_early = i64::from(header.ends_with(b"\r\n"));
     let mut reader = ReaderBuilder::new()
         .delimiter(delimiter)
         .has_headers(false)
         .flexible(true)
-        .from_reader(Cursor::new(header).chain(file));
+        .from_reader(Lines::new(Cursor::new(header).chain(file)));
     let mut record = ByteRecord::new();
     reader.read_byte_record(&mut record).map_err(unreadable)?;
-    let columns = Columns::read(&record, phone_column, lines_early)?;
-    Ok(std::iter::from_fn(move || match reader.read_byte_record(&mut record) {
-        Ok(false) => None,
-        Ok(true) => Some(row(&record, &columns)),
-        Err(error) => Some(Err(unreadable(error))),
+    let columns = Columns::read(&record, phone_column)?;
+    Ok(std::iter::from_fn(move || {
+        let begin = reader.position().byte();
+        match reader.read_byte_record(&mut record) {
+            Ok(false) => None,
+            Ok(true) => Some(row(&record, &columns, reader.get_mut().line_from(begin))),
+            Err(error) => Some(Err(unreadable(error))),
+        }
     }))
 }
 
@@ -136,7 +138,6 @@ fn delimiter(header: &[u8]) -> u8 {
 struct Columns {
     names: Vec<String>,
     phone: usize,
-    lines_early: i64,
 }
 
 /// A header as templates name it: `First Name` is `first_name`.
@@ -153,7 +154,7 @@ fn column_name(header: &str) -> String {
 }
 
 impl Columns {
-    fn read(header: &ByteRecord, phone_column: &str, lines_early: i64) -> Result<Self> {
+    fn read(header: &ByteRecord, phone_column: &str) -> Result<Self> {
         if header.len() > COLUMNS_MAX {
             return Err(Error::invalid("chunk", format!("the header has more than {COLUMNS_MAX} columns")));
         }
@@ -175,7 +176,7 @@ impl Columns {
             let message = format!("no column of phone numbers; the header has {}", names.join(", "));
             return Err(Error::invalid("start.phone_number_column", message));
         };
-        Ok(Self { names, phone, lines_early })
+        Ok(Self { names, phone })
     }
 }
 
@@ -187,10 +188,8 @@ fn text(cell: &[u8]) -> Cow<'_, str> {
     }
 }
 
-fn row(record: &ByteRecord, columns: &Columns) -> Result<Parsed> {
-    let line = record.position().map_or(0, csv::Position::line);
-    let place =
-        Place { line: i64::try_from(line).unwrap_or(0) + columns.lines_early, content: content(record) };
+fn row(record: &ByteRecord, columns: &Columns, line: i64) -> Result<Parsed> {
+    let place = Place { line, content: content(record) };
     let rejected = |reason| {
         Ok(Parsed::Rejected { place: Place { line: place.line, content: place.content.clone() }, reason })
     };
@@ -276,6 +275,37 @@ mod tests {
                 Err((7, "TOO_MANY_CELLS")),
             ]
         );
+    }
+
+    /// The lines of the rows that are rejected, which is all of them.
+    fn lines(file: &[u8]) -> Vec<i64> {
+        read(file, "").into_iter().map(|row| row.expect_err("a rejected row").0).collect()
+    }
+
+    #[test]
+    fn a_row_is_on_the_line_where_an_editor_shows_it() {
+        assert_eq!(lines(b"phone,name\n\n\n1,a\n\n2,b\n"), [4, 6]);
+        assert_eq!(lines(b"phone,name\r\n\r\n\r\n1,a\r\n\r\n2,b\r\n3,c"), [4, 6, 7]);
+        // Each program that touched a file may have ended lines in its own way.
+        assert_eq!(lines(b"phone,name\n1,a\r\n2,b\n\r\n\n3,c\r\n4,d\n"), [2, 3, 6, 7]);
+        let cells_of_several_lines = b"phone,name\r\n1,\"a\r\n\r\nb\"\r\n\r\n2,\"\nc\n\"\n3,d\n\n";
+        assert_eq!(lines(cells_of_several_lines), [2, 6, 9]);
+        assert_eq!(lines(b"phone,name\n\n1,\"open\nto the\nend\n"), [3]);
+    }
+
+    #[test]
+    fn a_row_is_on_its_line_far_into_a_file_too() {
+        let mut file = b"phone,name\n".to_vec();
+        let mut wanted = Vec::new();
+        let mut line = 2;
+        for row in 0..20_000 {
+            let empty = row % 3;
+            file.extend(std::iter::repeat_n(b'\n', empty));
+            wanted.push(line + i64::try_from(empty).expect("small"));
+            file.extend_from_slice(b"1,\"two\nlines\"\n");
+            line = wanted.last().expect("one") + 2;
+        }
+        assert_eq!(lines(&file), wanted);
     }
 
     #[test]

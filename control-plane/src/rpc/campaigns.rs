@@ -87,6 +87,9 @@ fn template(wanted: &Campaign) -> Result<String> {
     }
     Template::parse(&wanted.template)
         .map_err(|error| Error::invalid(field("template"), error.to_string()))?;
+    if wanted.template.contains('\0') {
+        return Err(Error::invalid(field("template"), "must not contain NUL"));
+    }
     if wanted.template.chars().count() > BODY_CHARS_MAX {
         return Err(Error::invalid(
             field("template"),
@@ -158,6 +161,10 @@ impl Api {
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let Some(campaign) = campaign_move(&tx, id, from, to).await? else {
             let campaign = campaign_get(&tx, id).await?.ok_or_else(|| Error::not_found(name))?;
+            // A call that is repeated because its answer was lost finds its work done.
+            if campaign.state == to {
+                return Ok(Response::new(encode(campaign)));
+            }
             let message = format!("the campaign is {:?}; it must be one of {from:?}", campaign.state);
             return Err(Error::precondition("CAMPAIGN_STATE", message.to_lowercase()).into());
         };

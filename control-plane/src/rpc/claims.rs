@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::try_join;
+use futures::future::try_join3;
 use muster_domain::status::{Decision, Status as MessageStatus};
 use muster_proto::internal::v1::claim_service_server::ClaimService;
 use muster_proto::internal::v1::{ClaimMessagesRequest, ClaimMessagesResponse, ClaimedMessage};
@@ -16,6 +16,7 @@ use crate::rpc::Api;
 use crate::store::claims::{
     Grant, attempt_from, claim_batch_insert, claim_bound, claims_grant, claims_refused,
 };
+use crate::store::projections::projection_caught_up;
 use crate::store::queue::queue_return;
 use crate::store::transitions::{Attempt, Transition, decide, record};
 
@@ -24,6 +25,9 @@ const BATCH_MAX: usize = 1_000;
 /// How long a claim may be judged, from the begin of its transaction: it judges by what was committed when it began,
 /// and the promise that nobody is called long after their STOP counts on that being a moment ago.
 const JUDGED_WITHIN: Duration = Duration::from_secs(1);
+/// How far the projection may be behind, in microseconds. Beyond it nothing is granted: the person may have said STOP, and
+/// the gateway may have taken it.
+const BEHIND_MAX_US: i64 = 10_000_000;
 /// The longest name of a node, in bytes.
 const NODE_BYTES_MAX: usize = 200;
 
@@ -83,16 +87,21 @@ async fn turn_away(
     Ok(moved)
 }
 
-/// Judges `attempts` in `tx`: what is granted, with everything that follows from it.
+/// Judges `attempts` in `tx`: what is granted, with everything that follows from it. `None` while the projection is too
+/// far behind to judge: then `tx` must not be committed.
 async fn judge(
     tx: &SystemTx<'_>,
     node: &str,
     attempts: &[Attempt],
     now: Micros,
-) -> Result<Vec<Grant>, db::Error> {
+) -> Result<Option<Vec<Grant>>, db::Error> {
     let cause: Arc<str> = format!("node:{node}").into();
-    // Both are on their way at once, in this order: the bound costs no wait.
-    let ((), grants) = try_join(claim_bound(tx), claims_grant(tx, attempts, now)).await?;
+    // All are on their way at once, in this order: the bound and the look cost no wait.
+    let ((), caught_up, grants) =
+        try_join3(claim_bound(tx), projection_caught_up(tx), claims_grant(tx, attempts, now)).await?;
+    if caught_up.is_none_or(|time| now.0 - time.0 > BEHIND_MAX_US) {
+        return Ok(None);
+    }
     let mut transitions: Vec<Transition> = grants.iter().map(|grant| grant.transition(now, &cause)).collect();
     if grants.len() < attempts.len() {
         transitions.extend(turn_away(tx, attempts, now, &cause).await?);
@@ -102,7 +111,7 @@ async fn judge(
         claim_batch_insert(tx, clock::new_id(), node, now, &granted).await?;
     }
     record(tx, &transitions).await?;
-    Ok(grants)
+    Ok(Some(grants))
 }
 
 /// Claims `attempts` for `node`, in one transaction that asks for its commit within [`JUDGED_WITHIN`], or leaves
@@ -116,6 +125,8 @@ async fn claim(db: &Database, node: &str, attempts: &[Attempt]) -> Result<Vec<Gr
         Ok::<_, db::Error>((tx, grants))
     };
     let (tx, grants) = tokio::time::timeout(JUDGED_WITHIN, judged).await.map_err(Error::unavailable)??;
+    let grants = grants
+        .ok_or_else(|| Error::unavailable("the projection is behind; a STOP may not have been seen"))?;
     tx.commit().await?;
     Ok(grants)
 }

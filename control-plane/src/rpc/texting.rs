@@ -107,6 +107,9 @@ impl Api {
         let campaign = campaign_get(&tx, message.campaign).await?;
         let campaign = campaign.ok_or_else(|| Error::not_found(&request.name))?;
         if let Err(error) = click(&tx, &campaign, &message, texter, session).await {
+            if error.code() != tonic::Code::FailedPrecondition {
+                return Err(error);
+            }
             // Another click of the same texter may have been faster by a moment: that one counts.
             let now = message_of(&tx, id, &request.name).await?;
             return if now.status == MessageStatus::Created.code() { Err(error) } else { Ok(now) };

@@ -93,15 +93,20 @@ pub(crate) async fn message_history(tx: &TenantTx<'_>, id: Uuid) -> Result<Vec<H
     Ok(history.collect())
 }
 
-/// Assigns the next free messages of a campaign to a texter, and returns their ids.
+/// How long a texter may keep messages without sending them, in microseconds: 2 hours. Then others may take them.
+const ASSIGNED_US: i64 = 2 * 3_600 * 1_000_000;
+
+/// Assigns messages of a campaign to a texter, and returns their ids: those that the texter has and has not sent, then
+/// free ones, then those that another texter left behind.
 pub(crate) async fn assignments_claim(
     tx: &TenantTx<'_>,
     campaign: Uuid,
     texter: &str,
     count: i64,
 ) -> Result<Vec<Uuid>> {
+    let now = Micros::now();
     let sql = include_str!("messages/assignments_claim.sql");
-    let rows = query(tx, sql, &[&campaign, &texter, &Micros::now(), &count]).await?;
+    let rows = query(tx, sql, &[&campaign, &texter, &now, &count, &Micros(now.0 - ASSIGNED_US)]).await?;
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }
 

@@ -33,6 +33,38 @@ pub(crate) async fn projection_advance(tx: &SystemTx<'_>, stream: &str, from: i6
     Ok(execute(tx, sql, &[&stream, &from, &to]).await? == 1)
 }
 
+/// Notes that all that JetStream had at `time` has been projected.
+pub(crate) async fn projection_caught_up_set(tx: &SystemTx<'_>, stream: &str, time: Micros) -> Result<()> {
+    execute(tx, include_str!("projections/projection_caught_up_set.sql"), &[&stream, &time]).await?;
+    Ok(())
+}
+
+/// When the projection last had all that JetStream had; `None` where it was never begun.
+pub(crate) async fn projection_caught_up(tx: &SystemTx<'_>) -> Result<Option<Micros>> {
+    Ok(query_one(tx, include_str!("projections/projection_caught_up.sql"), &[]).await?.get(0))
+}
+
+/// An event that no transaction can hold.
+pub(crate) struct RejectedEvent<'a> {
+    pub(crate) sequence: i64,
+    /// Where in its frame it stands.
+    pub(crate) place: i32,
+    pub(crate) node: &'a str,
+    pub(crate) event: Vec<u8>,
+    pub(crate) reason: String,
+}
+
+pub(crate) async fn rejected_event_insert(
+    tx: &SystemTx<'_>,
+    stream: &str,
+    event: &RejectedEvent<'_>,
+) -> Result<()> {
+    let sql = include_str!("projections/rejected_event_insert.sql");
+    let RejectedEvent { sequence, place, node, event, reason } = event;
+    execute(tx, sql, &[&stream, sequence, place, node, event, reason]).await?;
+    Ok(())
+}
+
 /// A message's state as it is in the database.
 pub(crate) struct StateRow {
     pub(crate) message: Uuid,

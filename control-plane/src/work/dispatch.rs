@@ -40,6 +40,8 @@ const ROUND_MAX: i32 = 6_400;
 const NUMBERS_FRESH: Duration = Duration::from_secs(2);
 /// Messages of canceled campaigns that are cleared in one transaction.
 const CLEAR_MAX: i64 = 5_000;
+/// How often a campaign's queue is looked through for messages whose validity is over.
+const EXPIRY_TIMER: Duration = Duration::from_secs(2);
 /// How often unsent messages of canceled campaigns are taken away from texters.
 const ASSIGNMENTS_TIMER: Duration = Duration::from_secs(1);
 
@@ -57,6 +59,7 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
         pace: Pace::default(),
         pools: HashMap::new(),
         assignments_cleared: None,
+        expiry_looked: HashMap::new(),
         first: 0,
     };
     loop {
@@ -73,6 +76,8 @@ struct Dispatcher {
     pace: Pace,
     pools: HashMap<Uuid, (Instant, Vec<Uuid>)>,
     assignments_cleared: Option<Instant>,
+    /// When each campaign was last looked through for messages whose validity is over: that reads all of its queue.
+    expiry_looked: HashMap<Uuid, Instant>,
     /// Which tenant goes first in the next round.
     first: usize,
 }
@@ -86,25 +91,33 @@ impl Dispatcher {
         };
         self.clear_assignments(client).await?;
         self.pace_retain(&campaigns);
-        let room = self.room().await?;
-        let mut ordered = 0;
+        let turns = self.in_turn(&campaigns);
         let mut cleared = false;
-        for campaign in self.in_turn(&campaigns) {
-            match way_out(campaign.state) {
-                Some(Decision::Cancel) => cleared |= self.clear_canceled(client, &campaign).await?,
-                Some(_) => {
-                    cleared |= self.clear_expired(client, &campaign).await?;
-                    let share = (room - ordered).min(ROUND_MAX);
-                    ordered += self.order(client, &campaign, share).await?;
-                }
-                None => {}
-            }
+        for campaign in &turns {
+            cleared |= self.clear(client, campaign).await?;
+        }
+        // Only ordering needs JetStream: what is to be cleared does not wait for it.
+        let running = turns.iter().filter(|campaign| way_out(campaign.state) == Some(Decision::Order));
+        let running: Vec<QueuedCampaign> = running.copied().collect();
+        let room = if running.is_empty() { 0 } else { self.room().await? };
+        let mut ordered = 0;
+        for campaign in &running {
+            ordered += self.order(client, campaign, (room - ordered).min(ROUND_MAX)).await?;
         }
         if ordered > 0 || cleared {
             self.context.nudges.orders.notify_one();
             self.context.nudges.statuses.notify_one();
         }
         Ok(cleared || ordered >= ROUND_MAX)
+    }
+
+    /// Takes out of the queue what will not be sent. Returns whether there was anything.
+    async fn clear(&mut self, client: &mut ClientWrapper, campaign: &QueuedCampaign) -> anyhow::Result<bool> {
+        match way_out(campaign.state) {
+            Some(Decision::Cancel) => self.clear_canceled(client, campaign).await,
+            Some(_) => self.clear_expired(client, campaign).await,
+            None => Ok(false),
+        }
     }
 
     /// Campaigns, one of each tenant in turn; another tenant goes first each round.
@@ -198,6 +211,7 @@ impl Dispatcher {
             read.elapsed() < Duration::from_secs(60)
                 || campaigns.iter().any(|campaign| campaign.pool == *pool)
         });
+        self.expiry_looked.retain(|id, _| campaigns.iter().any(|campaign| campaign.id == *id));
         let pools = &self.pools;
         self.pace.retain(|number| pools.values().any(|(_, numbers)| numbers.binary_search(number).is_ok()));
     }
@@ -213,13 +227,15 @@ impl Dispatcher {
     }
 
     async fn clear_expired(
-        &self,
+        &mut self,
         client: &mut ClientWrapper,
         campaign: &QueuedCampaign,
     ) -> anyhow::Result<bool> {
-        if campaign.expires_from > Micros::now() {
+        let looked = self.expiry_looked.get(&campaign.id);
+        if campaign.expires_from > Micros::now() || looked.is_some_and(|at| at.elapsed() < EXPIRY_TIMER) {
             return Ok(false);
         }
+        self.expiry_looked.insert(campaign.id, clock::instant());
         let tx = SystemTx::begin(client).await?;
         let taken = queue_take_expired(&tx, campaign.id, CLEAR_MAX).await?;
         settle(tx, Decision::Expire, Status::Queued, taken.iter().map(Taken::attempt).collect()).await

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use muster_domain::status::Fact;
+use muster_domain::status::{ATTEMPTS_MAX, Fact};
 use muster_proto::internal::v1::event::Kind;
 use muster_proto::internal::v1::{Event, EventFrame, FactKind, Inbound, Outcome, Receipt};
 use muster_runtime::frame::{self, WireFact};
@@ -42,7 +42,7 @@ pub(crate) struct Facts {
 }
 
 /// Reads frames. Whatever cannot be read is kept as unmatched or logged; nothing stops the rest.
-pub(crate) fn read(frames: &[EventFrame]) -> Facts {
+pub(crate) fn read<'a>(frames: impl IntoIterator<Item = &'a EventFrame>) -> Facts {
     let mut facts = Facts::default();
     let receipt_cause: Arc<str> = "receipt".into();
     for frame in frames {
@@ -73,14 +73,16 @@ impl Facts {
 
     fn outcome(&mut self, tenant: Uuid, time: Micros, outcome: &Outcome, cause: &Arc<str>) {
         let wire = wire_fact(outcome.fact, outcome.error_class, &outcome.error_code);
-        let (Some(message), Some(fact)) = (frame::id_from(&outcome.message_id), wire.into_fact()) else {
+        let (Some(message), Some(attempt), Some(fact)) =
+            (frame::id_from(&outcome.message_id), attempt(outcome.attempt), wire.into_fact())
+        else {
             tracing::error!("an outcome that cannot be read is passed over");
             return;
         };
         self.known.push(KnownFact {
             tenant,
             message,
-            attempt: attempt(outcome.attempt),
+            attempt,
             fact,
             time,
             cause: cause.clone(),
@@ -93,7 +95,9 @@ impl Facts {
         let wire = wire_fact(receipt.fact, receipt.error_class, &receipt.error_code);
         let message = frame::id_from(&receipt.message_id);
         let provider_message_id = receipt.provider_message_id.clone();
-        let (Some(message), Some(fact)) = (message, wire.into_fact()) else {
+        let (Some(message), Some(attempt), Some(fact)) =
+            (message, attempt(receipt.attempt), wire.into_fact())
+        else {
             let state = receipt.state.clone();
             self.unmatched.push(UnmatchedReceipt { tenant, message, provider_message_id, state, time });
             return;
@@ -101,7 +105,7 @@ impl Facts {
         self.known.push(KnownFact {
             tenant,
             message,
-            attempt: attempt(receipt.attempt),
+            attempt,
             fact,
             time,
             cause: cause.clone(),
@@ -116,6 +120,7 @@ fn wire_fact(kind: i32, error_class: u32, error_code: &str) -> WireFact {
     WireFact { kind, error_class, error_code: error_code.to_owned() }
 }
 
-fn attempt(number: u32) -> u16 {
-    u16::try_from(number).unwrap_or(u16::MAX)
+/// The number of an attempt; `None` where it is none that was ever made.
+fn attempt(number: u32) -> Option<u16> {
+    u16::try_from(number).ok().filter(|number| (1..=ATTEMPTS_MAX).contains(number))
 }

@@ -41,7 +41,11 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
         // One page of each in turn, so that a huge campaign does not hold up a small one.
         let mut all_done = true;
         for campaign in &campaigns {
-            all_done &= plan_page(&context, campaign).await?;
+            all_done &= plan_page(&context, campaign).await.unwrap_or_else(|error| {
+                // The others must not wait for one that cannot be planned.
+                tracing::error!(campaign.id = %campaign.id, error = format!("{error:#}"), "a campaign cannot be planned");
+                true
+            });
         }
         if all_done {
             nudged(&context.nudges.plan, TIMER).await;

@@ -4,8 +4,10 @@
 //! states that facts lead to (muster-domain decides), their history and counters, replies and opt-outs, and the
 //! position reached, moved from where it was. Should the transaction fail, or another projector have been faster,
 //! nothing of it remains and the stream is read again from the position in the database. No ack is needed.
-//! The position belongs to one stream: where another one has taken its place, nothing is applied.
+//! The position belongs to one stream: where another one has taken its place, nothing is applied. An event that no
+//! transaction can hold is set aside, alone, so that it stops nothing behind it.
 
+mod one_by_one;
 mod stream;
 
 use std::collections::HashSet;
@@ -22,8 +24,8 @@ use uuid::Uuid;
 use crate::db::{Micros, SystemTx};
 use crate::store::conversations::opt_outs_of_messages;
 use crate::store::projections::{
-    Move, Position, projection_advance, projection_position, states_get, states_move,
-    unmatched_receipts_insert,
+    Move, Position, projection_advance, projection_caught_up_set, projection_position, states_get,
+    states_move, unmatched_receipts_insert,
 };
 use crate::store::queue::queue_return;
 use crate::store::transitions::record;
@@ -37,10 +39,24 @@ const FRAMES_MAX: usize = 40;
 /// The pause after another projector was faster: it is at work, and this one only stands by.
 const STANDBY: Duration = Duration::from_secs(1);
 
-/// Frames from the stream, and the sequence of the last.
+/// A frame, and where in the stream it stands.
+struct Framed {
+    sequence: i64,
+    frame: EventFrame,
+}
+
+/// Frames from the stream, and the sequence of the last; when JetStream took it.
 struct Batch {
-    frames: Vec<EventFrame>,
+    frames: Vec<Framed>,
     last: i64,
+    published: Micros,
+}
+
+/// What one transaction applies, and where it moves the position.
+struct Step<'a> {
+    frames: Vec<&'a EventFrame>,
+    from: i64,
+    to: i64,
 }
 
 /// Runs the projector.
@@ -58,15 +74,19 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     };
     let messages = stream.create_consumer(config).await?.messages().await?;
     let mut batches = messages.ready_chunks(FRAMES_MAX);
+    let mut applied = None;
     loop {
         let next = tokio::time::timeout(watched.good_for(), batches.next()).await;
-        watched.look(&position).await?;
+        if let Some(time) = watched.look(&position).await?.caught_up(applied) {
+            caught_up(&context, &stream_name, time).await?;
+        }
         let Ok(chunk) = next else { continue };
         let chunk = chunk.context("the stream of events ended")?;
         let messages: Vec<jetstream::Message> = futures::stream::iter(chunk).try_collect().await?;
         let batch = decode(&messages, &position)?;
-        while !apply(&context, &stream_name, position.sequence, &batch).await? {}
+        one_by_one::apply(&context, &stream_name, position.sequence, &batch).await?;
         position.sequence = batch.last;
+        applied = Some(batch.published);
         context.nudges.statuses.notify_one();
     }
 }
@@ -80,17 +100,27 @@ async fn begin(context: &Context, stream: &str, seen: Seen) -> anyhow::Result<Po
     Ok(position)
 }
 
+/// Notes how far in time the projection has come: claims are granted only while that is a moment ago.
+async fn caught_up(context: &Context, stream: &str, time: Micros) -> anyhow::Result<()> {
+    let mut client = context.db.system().await?;
+    let tx = SystemTx::begin(&mut client).await?;
+    projection_caught_up_set(&tx, stream, time).await?;
+    Ok(tx.commit().await?)
+}
+
 /// Reads what came after `position`. A consumer that was made again before it delivered anything begins at the
 /// stream's beginning: then this fails, and the projector begins again where it was.
 fn decode(messages: &[jetstream::Message], position: &Position) -> anyhow::Result<Batch> {
-    let mut batch = Batch { frames: Vec::with_capacity(messages.len()), last: position.sequence };
+    let frames = Vec::with_capacity(messages.len());
+    let mut batch = Batch { frames, last: position.sequence, published: Micros(0) };
     for message in messages {
         let info = message.info().map_err(|error| anyhow::anyhow!("a message without its place: {error}"))?;
         let sequence = i64::try_from(info.stream_sequence)?;
         ensure!(sequence > batch.last, "the stream went back from {} to {sequence}", batch.last);
         batch.last = sequence;
+        batch.published = Micros(i64::try_from(info.published.unix_timestamp_nanos() / 1_000)?);
         match EventFrame::decode(&message.payload[..]) {
-            Ok(frame) => batch.frames.push(frame),
+            Ok(frame) => batch.frames.push(Framed { sequence, frame }),
             // Nothing can be made of it, ever: to stop here would stop everything behind it.
             Err(error) => {
                 tracing::error!(%error, sequence = batch.last, "an unreadable frame is passed over")
@@ -100,10 +130,10 @@ fn decode(messages: &[jetstream::Message], position: &Position) -> anyhow::Resul
     Ok(batch)
 }
 
-/// Applies a batch in one transaction. Returns false, and leaves nothing behind, where another transaction moved
-/// one of its messages meanwhile: then the batch must be judged anew.
-async fn apply(context: &Context, stream: &str, position: i64, batch: &Batch) -> anyhow::Result<bool> {
-    let facts = facts::read(&batch.frames);
+/// Applies a step in one transaction. Returns false, and leaves nothing behind, where another transaction moved
+/// one of its messages meanwhile: then the step must be judged anew.
+async fn apply(context: &Context, stream: &str, step: &Step<'_>) -> anyhow::Result<bool> {
+    let facts = facts::read(step.frames.iter().copied());
     let mut ids: Vec<Uuid> = facts.known.iter().map(|fact| fact.message).collect();
     ids.sort_unstable();
     ids.dedup();
@@ -118,14 +148,14 @@ async fn apply(context: &Context, stream: &str, position: i64, batch: &Batch) ->
     if states_move(&tx, &moves, now).await? != u64::try_from(moves.len())? {
         return Ok(false);
     }
-    if !projection_advance(&tx, stream, position, batch.last).await? {
+    if !projection_advance(&tx, stream, step.from, step.to).await? {
         tokio::time::sleep(STANDBY).await;
         bail!("another projector is at work");
     }
     follow(&tx, &fold, now).await?;
     inbound::apply(&tx, facts.inbound).await?;
     record(&tx, &fold.transitions).await?;
-    tx.commit().await.context("the batch was not committed")?;
+    tx.commit().await.context("the step was not committed")?;
     if fold.retries().next().is_some() {
         context.nudges.dispatch.notify_one();
     }

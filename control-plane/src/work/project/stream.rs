@@ -56,6 +56,29 @@ impl Seen {
     }
 }
 
+/// What a look at the stream told.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Look {
+    /// The last look is still good.
+    StillGood,
+    /// All that the stream had at this time has been projected.
+    AllProjected(Micros),
+    /// The stream has more.
+    SomeToProject,
+}
+
+impl Look {
+    /// Up to when the projection is known to have everything, where that is news: by this look or, where there is more
+    /// to project, by the time at which JetStream took what was `applied` last.
+    pub(super) fn caught_up(self, applied: Option<Micros>) -> Option<Micros> {
+        match self {
+            Self::StillGood => None,
+            Self::AllProjected(time) => Some(time),
+            Self::SomeToProject => applied,
+        }
+    }
+}
+
 /// The stream, looked at again and again.
 pub(super) struct Watched {
     stream: Stream,
@@ -88,13 +111,15 @@ impl Watched {
     ///
     /// # Errors
     /// As for [`Self::begin`].
-    pub(super) async fn look(&mut self, position: &Position) -> anyhow::Result<()> {
+    pub(super) async fn look(&mut self, position: &Position) -> anyhow::Result<Look> {
         if !self.good_for().is_zero() {
-            return Ok(());
+            return Ok(Look::StillGood);
         }
-        Seen::of(&self.stream.get_info().await?)?.gone(position)?;
+        let time = Micros::now();
+        let seen = Seen::of(&self.stream.get_info().await?)?;
+        seen.gone(position)?;
         self.looked = clock::instant();
-        Ok(())
+        Ok(if seen.last == position.sequence { Look::AllProjected(time) } else { Look::SomeToProject })
     }
 }
 

@@ -1,0 +1,1 @@
+SELECT max(caught_up_time) FROM projections
