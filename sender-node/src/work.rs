@@ -1,10 +1,14 @@
 //! A frame of orders, from claim to reported outcomes.
 
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests play a control-plane that fails")]
+mod tests;
+
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_nats::jetstream::{AckKind, Message};
-use futures::stream::{self, FuturesUnordered, StreamExt as _, TryStreamExt as _};
+use futures::stream::{self, FuturesUnordered, StreamExt as _};
 use muster_runtime::batch::Events;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
@@ -31,12 +35,25 @@ pub(crate) struct Worker {
     claim_messages_max: usize,
 }
 
-/// Why a frame's work is not done.
+/// Why a frame's work is not done, the more urgent reason last: what may still be claimed must come again, whatever
+/// became of the rest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Unfinished {
-    /// Some of it was not claimed.
-    NotClaimed(NotClaimed),
+    /// Some of it is no order, and never will be.
+    Refused,
     /// An outcome was not published.
     NotReported,
+    /// Some of it is left to be claimed by another node.
+    Stopping,
+}
+
+impl From<NotClaimed> for Unfinished {
+    fn from(not_claimed: NotClaimed) -> Self {
+        match not_claimed {
+            NotClaimed::Stopping => Self::Stopping,
+            NotClaimed::Refused => Self::Refused,
+        }
+    }
 }
 
 impl Worker {
@@ -67,13 +84,15 @@ impl Worker {
         };
         match in_progress(&message, self.order(order, claiming)).await {
             Ok(()) => ack(&message, AckKind::Ack).await,
-            Err(Unfinished::NotClaimed(NotClaimed::Stopping)) => ack(&message, AckKind::Nak(None)).await,
-            Err(Unfinished::NotClaimed(NotClaimed::Refused)) => ack(&message, AckKind::Term).await,
+            Err(Unfinished::Stopping) => ack(&message, AckKind::Nak(None)).await,
+            Err(Unfinished::Refused) => ack(&message, AckKind::Term).await,
             // It will come again, and nothing of it will be granted again.
             Err(Unfinished::NotReported) => {}
         }
     }
 
+    /// Does all parts of an order to their end, whatever becomes of one of them: a part that is dropped half way
+    /// leaves calls that nobody knows the outcome of.
     async fn order(&self, order: Order, claiming: OwnedSemaphorePermit) -> Result<(), Unfinished> {
         let claiming = Arc::new(claiming);
         let parts = order.split(self.claim_messages_max).into_iter().map(|part| (part, claiming.clone()));
@@ -82,13 +101,13 @@ impl Worker {
         stream::iter(parts)
             .map(|(part, claiming)| self.part(part, claiming))
             .buffer_unordered(PARTS_MAX)
-            .try_collect()
+            .fold(Ok(()), async |all: Result<(), Unfinished>, part| all.max(part))
             .await
     }
 
     async fn part(&self, order: Order, claiming: Arc<OwnedSemaphorePermit>) -> Result<(), Unfinished> {
-        let mut room = self.room_for(order.len()).await.map_err(Unfinished::NotClaimed)?;
-        let claimed = self.claims.claim(order).await.map_err(Unfinished::NotClaimed)?;
+        let mut room = self.room_for(order.len()).await?;
+        let claimed = self.claims.claim(order).await?;
         drop(claiming);
         let calls = claimed.into_iter().map(|claimed| self.call(claimed, room.split(1)));
         let mut calls: FuturesUnordered<_> = calls.collect();
@@ -96,7 +115,7 @@ impl Worker {
         drop(room);
         let mut reported = Ok(());
         while let Some(one) = calls.next().await {
-            reported = reported.and(one);
+            reported = reported.max(one);
         }
         reported
     }
@@ -105,8 +124,10 @@ impl Worker {
     async fn room_for(&self, calls: usize) -> Result<OwnedSemaphorePermit, NotClaimed> {
         let calls = u32::try_from(calls).unwrap_or(u32::MAX);
         tokio::select! {
-            room = self.room.clone().acquire_many_owned(calls) => room.map_err(|_closed| NotClaimed::Stopping),
+            // First, so that nothing is claimed any more once the node is stopping.
+            biased;
             () = self.claims.stopping() => Err(NotClaimed::Stopping),
+            room = self.room.clone().acquire_many_owned(calls) => room.map_err(|_closed| NotClaimed::Stopping),
         }
     }
 
