@@ -31,6 +31,8 @@ const UNSOUND: usize = 75;
 const WINDOWS_1252: usize = 150;
 /// Rows in a thousand that end before their last cells.
 const SHORT: usize = 30;
+/// Rows in a thousand with empty lines in front of them.
+const AFTER_EMPTY_LINES: usize = 20;
 
 /// A contact file.
 #[derive(Clone, Debug)]
@@ -85,6 +87,7 @@ impl Expected {
 pub fn messy(seed: u64, rows: usize) -> ContactFile {
     let mut writer = Writer::new(seed);
     for _ in 0..rows {
+        writer.empty_lines();
         match writer.chance.below(1_000) {
             0..DUPLICATES => writer.duplicate(),
             kind if kind < DUPLICATES + TOO_WIDE => writer.too_wide(),
@@ -139,6 +142,16 @@ impl Writer {
         let phone = number.spelled(&mut self.chance);
         let first_name = self.row(&phone, place, false);
         self.expect_contact(number, first_name);
+    }
+
+    /// Somebody's way to set rows apart, here and there: no rows, but lines.
+    fn empty_lines(&mut self) {
+        if self.chance.happens(AFTER_EMPTY_LINES) {
+            for _ in 0..=self.chance.below(2) {
+                self.file.bytes.extend_from_slice(b"\r\n");
+                self.line += 1;
+            }
+        }
     }
 
     /// The same person again, spelled anew. The first row of a file has nobody to repeat.
@@ -228,6 +241,7 @@ mod tests {
             assert!(reasons.contains_key(reason), "{reason} is not in {reasons:?}");
         }
         assert!(std::str::from_utf8(&file.bytes).is_err(), "there is no cell in Windows-1252");
+        assert!(file.bytes.windows(4).any(|bytes| bytes == b"\r\n\r\n"), "there is no empty line");
     }
 
     #[test]
