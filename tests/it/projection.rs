@@ -1,0 +1,101 @@
+//! The projection stops for nothing that somebody sent, and while it does not know everything nobody is texted.
+
+use anyhow::{Context, Result, ensure};
+use async_nats::jetstream::{self, stream};
+use bytes::Bytes;
+use muster_proto::internal::v1::event::Kind;
+use muster_proto::internal::v1::{Event, EventFrame, Inbound};
+use muster_proto::v1::{CampaignMode, MessageStatus, Provider};
+use muster_provider_sim::control::InboundSpec;
+use muster_tests::{Stack, wait};
+use prost::Message as _;
+use uuid::Uuid;
+
+use crate::scene::{self, TEMPLATE, WITHIN};
+
+/// The id that a resource name ends with.
+fn id(name: &str) -> Result<Bytes> {
+    let id = name.rsplit('/').next().context("a name has parts")?;
+    Ok(Bytes::copy_from_slice(Uuid::parse_str(id)?.as_bytes()))
+}
+
+async fn jetstream(stack: &Stack) -> Result<jetstream::Context> {
+    Ok(jetstream::new(async_nats::connect(&stack.endpoints.nats_url).await?))
+}
+
+#[tokio::test]
+async fn an_event_that_the_database_refuses_is_set_aside_alone() -> Result<()> {
+    let stack = scene::stack(scene::quick()).await?;
+    let (organization, list) = scene::organization(&stack, Provider::Twilio, 5).await?;
+    let campaign = scene::broadcast(&stack, &organization, &list).await?;
+    let messages = organization.client.list_messages(&organization.tenant, &campaign).await?;
+    let message = messages.first().context("there are messages")?;
+    // A gateway lets no NUL through; whoever publishes here is worse than any gateway.
+    let reply = |body: &str| Event {
+        time_us: 1_700_000_000_000_000,
+        tenant_id: id(&organization.tenant).unwrap_or_default(),
+        kind: Some(Kind::Inbound(Inbound {
+            from: "+12125552368".to_owned(),
+            to: message.from.clone(),
+            body: body.to_owned(),
+            media_urls: Vec::new(),
+            provider_message_id: format!("SM-{}", body.len()),
+            account_id: id(&organization.account).unwrap_or_default(),
+        })),
+    };
+    let events = vec![reply("before"), reply("\0"), reply("and after")];
+    let frame = EventFrame { node: "nobody".to_owned(), events };
+    let subject = format!("{}.events", stack.endpoints.nats_prefix);
+    jetstream(&stack).await?.publish(subject, frame.encode_to_vec().into()).await?.await?;
+
+    let stop = InboundSpec {
+        from: message.to.clone(),
+        to: message.from.clone(),
+        body: "STOP".to_owned(),
+        times: 1,
+        ..InboundSpec::default()
+    };
+    stack.simulator.inbound(&stop).await?;
+    stack.settled(WITHIN).await?;
+    ensure!(organization.client.list_opt_outs(&organization.tenant).await?.len() == 1);
+    let replies = organization.client.list_replies(&organization.tenant).await?;
+    let bodies: Vec<&str> = replies.iter().map(|reply| reply.body.as_str()).collect();
+    ensure!(bodies == ["before", "and after", "STOP"], "{bodies:?}");
+    let row = stack.sql().await?.query_one("SELECT count(*) FROM rejected_events", &[]).await?;
+    ensure!(row.get::<_, i64>(0) == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn nothing_is_claimed_while_a_stop_may_not_have_been_seen() -> Result<()> {
+    let stack = scene::stack(scene::quick()).await?;
+    let (organization, list) = scene::organization(&stack, Provider::Telnyx, 20).await?;
+    // Another stream in the place of the one that was projected: the projector waits for an operator.
+    let name = format!("{}_EVENTS", stack.endpoints.nats_prefix.to_uppercase());
+    let jetstream = jetstream(&stack).await?;
+    let config = jetstream.get_stream(&name).await?.cached_info().config.clone();
+    jetstream.delete_stream(&name).await?;
+    jetstream.create_stream(stream::Config { name, ..config }).await?;
+    wait::until("the projector to stop", WITHIN, async || {
+        let log = std::fs::read_to_string(stack.control_plane.log())?;
+        Ok(log.contains("created anew").then_some(()))
+    })
+    .await?;
+    let database = stack.sql().await?;
+    database.execute("UPDATE projections SET caught_up_time = now() - interval '1 minute'", &[]).await?;
+
+    let campaign = organization.draft(CampaignMode::Broadcast, &list, TEMPLATE).await?;
+    organization.client.start(&campaign).await?;
+    let node = stack.sender_nodes.first().context("there is a sender node")?;
+    wait::until("a claim to be refused", WITHIN, async || {
+        let log = std::fs::read_to_string(node.log())?;
+        Ok(log.contains("cannot claim").then_some(()))
+    })
+    .await?;
+    wait::until("all of it to be ordered, and none to be claimed", WITHIN, async || {
+        Ok((scene::count(&organization, &campaign, MessageStatus::Ordered).await? == 20).then_some(()))
+    })
+    .await?;
+    ensure!(stack.simulator.ledger().await?.entries.is_empty());
+    Ok(())
+}
