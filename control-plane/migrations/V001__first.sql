@@ -113,6 +113,7 @@ CREATE TABLE campaigns (
     start_time timestamptz
 );
 CREATE INDEX ON campaigns (tenant_id, id);
+CREATE INDEX campaigns_unplanned ON campaigns (start_time) WHERE NOT planned;
 
 -- What never changes about a message. Beside it message_states, narrow, holds what does: most updates then stay
 -- in their page and touch no index (HOT), at a third of the cost.
