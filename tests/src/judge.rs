@@ -6,21 +6,28 @@
 //!   told us the end, otherwise DELIVERED, or UNDELIVERED with the ledger's code), where it is shown as accepted
 //!   and the ledger does not know it, or where it rests on the way.
 //! - A message that is UNCONFIRMED and was never accepted is neither: nobody may send it again. It is counted
-//!   apart.
+//!   apart, and has to be explained: by what the simulator did to its callers, or by what the caller of this check
+//!   did to Muster.
+//! - A message that ended without being sent is groundless where its reason does not hold: nobody opted out, the
+//!   campaign was not canceled, its validity is not over, or the providers never answered so. So a check in which
+//!   nothing was sent does not pass.
+//! - Nothing may be accepted for somebody long after their STOP was answered, until START.
 //! - Counters are equal where each campaign's report is the recount of its messages, and the sums are the
 //!   ledger's: delivered, undelivered by code, refused by code, replies and opt-outs.
 
 mod counters;
 mod ledger;
 mod people;
+mod reasons;
 #[cfg(test)]
 mod tests;
 mod truth;
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 
 use anyhow::Result;
-use muster_proto::v1::{Campaign, ErrorClass, MessageStatus};
+use muster_proto::v1::{ErrorClass, MessageStatus};
+use muster_provider_sim::stats::Stats;
 use serde::Serialize;
 use uuid::Uuid;
 
@@ -47,6 +54,13 @@ pub struct Verdict {
     pub missing: u64,
     /// Messages that are UNCONFIRMED and that the ledger never accepted.
     pub unconfirmed: u64,
+    /// UNCONFIRMED messages beyond those that the simulator's misbehaviour and the caller's allowance explain. Has
+    /// to be 0; not a part of [`Verdict::is_exact`], because whoever kills processes may know better.
+    pub unexplained: u64,
+    /// Messages that ended without being sent for a reason that does not hold. Has to be 0.
+    pub groundless: u64,
+    /// Texts that were accepted for somebody too long after their STOP. Has to be 0.
+    pub after_stop: u64,
     /// Texts that the ledger accepted, and of whose end nobody told Muster: their last receipt was lost.
     pub untold: u64,
     /// Whether every count is the ledger's.
@@ -77,18 +91,29 @@ pub struct ErrorLine {
 }
 
 impl Verdict {
-    /// Whether nothing is twice, nothing is missing, and every count is right.
+    /// Whether nothing is twice, nothing is missing or groundless, nobody was texted after their STOP, and every
+    /// count is right.
     pub fn is_exact(&self) -> bool {
-        self.duplicates == 0 && self.missing == 0 && self.counters_equal
+        let wrong = [self.duplicates, self.missing, self.groundless, self.after_stop];
+        wrong == [0; 4] && self.counters_equal
     }
 
-    /// Fails with the findings where it is not exact.
+    /// Whether it is exact, and every message that is UNCONFIRMED is explained as well.
+    pub fn is_right(&self) -> bool {
+        self.is_exact() && self.unexplained == 0
+    }
+
+    /// Fails with the findings where it is not right.
     pub fn demand(&self) -> Result<()> {
         anyhow::ensure!(
-            self.is_exact(),
-            "the ledger disagrees: {} duplicates, {} missing, counters equal: {}\n{}",
+            self.is_right(),
+            "the ledger disagrees: {} duplicates, {} missing, {} groundless, {} after a STOP, {} unconfirmed for \
+             no known reason, counters equal: {}\n{}",
             self.duplicates,
             self.missing,
+            self.groundless,
+            self.after_stop,
+            self.unexplained,
             self.counters_equal,
             self.findings.join("\n")
         );
@@ -120,25 +145,44 @@ pub fn class_name(class: ErrorClass) -> &'static str {
 impl Stack {
     /// Judges all campaigns of all tenants, read through the API. Wait for [`Stack::settled`] first.
     pub async fn judge(&self) -> Result<Verdict> {
-        self.judge_truth(Truth::from_api(&self.operator).await?).await
+        self.judge_allowing(0).await
+    }
+
+    /// The same after processes were killed: so many messages more may be UNCONFIRMED than the simulator explains.
+    pub async fn judge_allowing(&self, unconfirmed: u64) -> Result<Verdict> {
+        self.judge_truth(Truth::from_api(&self.operator).await?, unconfirmed).await
     }
 
     /// The same for millions of messages: they are read from the database, all else through the API.
     pub async fn judge_by_sql(&self) -> Result<Verdict> {
         let rows = Truth::from_sql(&self.sql().await?, &self.operator).await?;
-        self.judge_truth(rows).await
+        self.judge_truth(rows, 0).await
     }
 
-    async fn judge_truth(&self, truth: Truth) -> Result<Verdict> {
+    async fn judge_truth(&self, truth: Truth, allowed: u64) -> Result<Verdict> {
         let path = self.simulator.ledger_path().await?.to_owned();
         let accepted = tokio::task::spawn_blocking(move || Accepted::read(&path)).await??;
         let stats = self.simulator.stats().await?;
         let mut verdict = Verdict { counters_equal: true, ..Verdict::default() };
-        judge_messages(&mut verdict, &truth, &accepted);
-        counters::judge(&mut verdict, &truth, &accepted, &stats);
-        people::judge(&mut verdict, &truth, &accepted, &stats);
+        judge_all(&mut verdict, &Evidence { truth: &truth, accepted: &accepted, stats: &stats }, allowed);
         Ok(verdict)
     }
+}
+
+/// All that is held against one another.
+#[derive(Clone, Copy)]
+struct Evidence<'a> {
+    truth: &'a Truth,
+    accepted: &'a Accepted,
+    stats: &'a Stats,
+}
+
+fn judge_all(verdict: &mut Verdict, evidence: &Evidence<'_>, allowed: u64) {
+    let Evidence { truth, accepted, stats } = *evidence;
+    judge_messages(verdict, truth, accepted);
+    counters::judge(verdict, truth, accepted, stats);
+    people::judge(verdict, truth, accepted, stats);
+    reasons::judge(verdict, evidence, allowed);
 }
 
 fn judge_messages(verdict: &mut Verdict, truth: &Truth, accepted: &Accepted) {
@@ -148,15 +192,12 @@ fn judge_messages(verdict: &mut Verdict, truth: &Truth, accepted: &Accepted) {
     for id in &accepted.again {
         verdict.find(|| format!("message {id} was accepted more than once"));
     }
-    let campaigns: HashMap<Uuid, &Campaign> = truth
-        .campaigns
-        .iter()
-        .filter_map(|(campaign, _)| Some((truth::id_of(&campaign.name).ok()?, campaign)))
-        .collect();
+    let campaigns = truth.campaigns_by_id();
     for row in &truth.rows {
         *verdict.by_status.entry(status_name(row.status)).or_default() += 1;
         verdict.delivered += u64::from(row.status == MessageStatus::Delivered);
-        let may_rest = truth::may_rest(campaigns.get(&row.campaign).copied(), row.status);
+        let may_rest =
+            truth::may_rest(campaigns.get(&row.campaign).map(|(campaign, _)| campaign), row.status);
         judge_row(verdict, row, accepted.by_message.get(&row.id), may_rest);
     }
     verdict.untold = accepted.by_message.values().filter(|entry| !entry.told).count() as u64;

@@ -16,6 +16,10 @@ pub(super) struct Entry {
     pub(super) code: Option<u32>,
     /// Whether Muster was told what became of it.
     pub(super) told: bool,
+    /// Whether the caller was not told that it was accepted.
+    pub(super) silent: bool,
+    /// When, in microseconds since the Unix epoch.
+    pub(super) time_us: u64,
 }
 
 /// All that was accepted.
@@ -62,7 +66,8 @@ impl Accepted {
         match self.by_message.entry(id) {
             Slot::Occupied(_) => self.again.push(id),
             Slot::Vacant(slot) => {
-                slot.insert(Entry { to: entry.to, code, told: !entry.final_lost });
+                let ledger::Entry { to, silent, time_us, final_lost, .. } = entry;
+                slot.insert(Entry { to, code, told: !final_lost, silent, time_us });
             }
         }
     }

@@ -1,5 +1,7 @@
 //! What Muster shows: every message of every campaign, the reports, the replies and the opt-outs.
 
+use std::collections::HashMap;
+
 use anyhow::{Context, Result};
 use futures::TryStreamExt;
 use muster_proto::v1::{
@@ -80,6 +82,19 @@ impl Truth {
             });
         }
         Ok(truth)
+    }
+
+    /// Every campaign with its report, by its id.
+    pub(super) fn campaigns_by_id(&self) -> HashMap<Uuid, &(Campaign, CampaignReport)> {
+        self.campaigns.iter().filter_map(|both| Some((id_of(&both.0.name).ok()?, both))).collect()
+    }
+
+    /// Which tenant each campaign belongs to, by its id.
+    pub(super) fn tenants_by_campaign(&self) -> HashMap<Uuid, &str> {
+        self.campaigns_by_id()
+            .into_iter()
+            .map(|(id, (campaign, _))| (id, tenant_of(&campaign.name)))
+            .collect()
     }
 
     async fn without_rows(operator: &Client) -> Result<Self> {

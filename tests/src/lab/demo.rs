@@ -23,6 +23,8 @@ use crate::stack::{Stack, StackOptions};
 const CLICK_ROWS: usize = 340;
 /// How long sending may take: far more than it does.
 const SETTLED_WITHIN: Duration = Duration::from_secs(600);
+/// Of ten messages, how many the providers have to accept at least: on a good day they refuse one of fifty.
+const ACCEPTED_OF_TEN_MIN: u64 = 9;
 /// How long the watchers may lag behind the truth.
 const WATCHED_WITHIN: Duration = Duration::from_secs(30);
 
@@ -56,6 +58,7 @@ struct Summary {
     rejected_rows: i64,
     wall_s: f64,
     unconfirmed: u64,
+    finished: bool,
     replies: u64,
     opt_outs: u64,
     imports_as_expected: bool,
@@ -66,9 +69,12 @@ pub(super) async fn run(options: Options) -> Result<Outcome> {
     eprintln!("Building; the first time takes some minutes.");
     super::unless_stopped(binaries()).await?;
     let started = Instant::now();
-    let (stack, cast, verdict) = super::unless_stopped(Box::pin(perform(&options))).await?;
-    let summary = summary(&cast, &verdict, started.elapsed());
+    let (stack, cast, verdict, finished) = super::unless_stopped(Box::pin(perform(&options))).await?;
+    let summary = summary(&cast, &verdict, finished, started.elapsed());
     report::print(&stack, &cast, &verdict, options.seed, summary.wall_s).await?;
+    if !summary.ok {
+        println!("{}", wrong(&summary));
+    }
     if options.json {
         println!("{}", serde_json::to_string(&summary)?);
     }
@@ -83,7 +89,7 @@ pub(super) async fn run(options: Options) -> Result<Outcome> {
 }
 
 /// Starts everything, sends both campaigns, waits until all of it has arrived, and judges.
-async fn perform(options: &Options) -> Result<(Stack, Cast, Verdict)> {
+async fn perform(options: &Options) -> Result<(Stack, Cast, Verdict, bool)> {
     let progress = Progress::start();
     progress.step("starting PostgreSQL, NATS, control-plane, two sender nodes, gateway and simulator");
     let (behaviour, seed) = (people_and_providers(), options.seed);
@@ -104,7 +110,8 @@ async fn perform(options: &Options) -> Result<(Stack, Cast, Verdict)> {
     }
     progress.step("checking against the simulator's ledger");
     let verdict = stack.judge().await?;
-    Ok((stack, cast, verdict))
+    let finished = cast.broadcast.is_finished().await? && cast.click.is_finished().await?;
+    Ok((stack, cast, verdict, finished))
 }
 
 /// Providers and people as they are on a good day.
@@ -149,10 +156,10 @@ fn status_line(cast: &Cast) -> String {
     )
 }
 
-fn summary(cast: &Cast, verdict: &Verdict, wall: Duration) -> Summary {
+fn summary(cast: &Cast, verdict: &Verdict, finished: bool, wall: Duration) -> Summary {
     let imports_as_expected = cast.parts().iter().all(|part| part.import_is_right());
     Summary {
-        ok: verdict.is_exact() && imports_as_expected,
+        ok: verdict.is_right() && imports_as_expected && finished && were_sent(verdict),
         messages: verdict.messages,
         accepted: verdict.accepted,
         delivered: verdict.delivered,
@@ -162,8 +169,23 @@ fn summary(cast: &Cast, verdict: &Verdict, wall: Duration) -> Summary {
         rejected_rows: cast.parts().iter().map(|part| part.imported.rejected_count).sum(),
         wall_s: (wall.as_secs_f64() * 10.0).round() / 10.0,
         unconfirmed: verdict.unconfirmed,
+        finished,
         replies: verdict.replies,
         opt_outs: verdict.opt_outs,
         imports_as_expected,
     }
+}
+
+/// Whether most of it was sent, and some of it arrived: a ledger that is empty agrees with nothing sent.
+fn were_sent(verdict: &Verdict) -> bool {
+    verdict.delivered > 0 && verdict.accepted * 10 >= verdict.messages * ACCEPTED_OF_TEN_MIN
+}
+
+/// What people are told where it went wrong.
+fn wrong(summary: &Summary) -> String {
+    let Summary { messages, accepted, delivered, finished, imports_as_expected, .. } = summary;
+    format!(
+        "NOT RIGHT: {accepted} of {messages} texts accepted, {delivered} delivered, campaigns finished: {finished}, \
+         imports as expected: {imports_as_expected}."
+    )
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::Result;
 use muster_proto::v1::{CampaignMode, ImportContactsResponse, MessageStatus, Provider};
 
-use crate::client::{Draft, Watch};
+use crate::client::{Draft, Watch, open_count};
 use crate::contacts::{Expected, messy, sending_numbers};
 use crate::stack::{Organization, OrganizationOptions, Stack};
 
@@ -133,6 +133,17 @@ impl Part {
         let reasons: BTreeMap<String, i64> = self.imported.rejected_by_reason.clone().into_iter().collect();
         usize::try_from(self.imported.imported_count) == Ok(self.contacts())
             && reasons == self.expected.rejected_by_reason()
+    }
+
+    /// Whether every contact has a message, and none of them waits for anything of ours.
+    pub(super) async fn is_finished(&self) -> Result<bool> {
+        let client = &self.organization.client;
+        let planned = client.campaign(&self.campaign).await?.planned;
+        let report = client.report(&self.campaign).await?;
+        let mut counts = report.status_counts.iter();
+        let created = counts.any(|count| count.status() == MessageStatus::Created && count.count != 0);
+        let all = usize::try_from(report.message_count) == Ok(self.contacts());
+        Ok(planned && all && !created && open_count(&report) == 0)
     }
 
     /// How many contacts there should be.

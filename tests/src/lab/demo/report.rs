@@ -30,7 +30,7 @@ pub(super) async fn print(
     for finding in &verdict.findings {
         println!("    {finding}");
     }
-    let exact = if verdict.is_exact() { "Every text is accounted for" } else { "NOT EXACT" };
+    let exact = if verdict.is_right() { "Every text is accounted for" } else { "NOT EXACT" };
     println!("{exact}: {} texts in {wall_s} s.", thousands(verdict.messages));
     Ok(())
 }
@@ -163,8 +163,11 @@ fn judgment(verdict: &Verdict) -> Table {
         ("accepted by the providers", verdict.accepted),
         ("delivered", verdict.delivered),
         ("unconfirmed and never accepted", verdict.unconfirmed),
+        ("unconfirmed without an explanation", verdict.unexplained),
         ("duplicates", verdict.duplicates),
         ("missing", verdict.missing),
+        ("not sent without a reason that holds", verdict.groundless),
+        ("accepted long after a STOP", verdict.after_stop),
     ];
     for (name, count) in counts {
         table.row([name.to_owned(), thousands(count)]);
