@@ -81,3 +81,32 @@ async fn a_forged_receipt_is_refused_and_a_late_one_settles_a_text_once() -> Res
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_receipt_about_anothers_message_changes_nothing_and_is_kept() -> Result<()> {
+    let stack = scene::stack(Behaviour { receipt_loss_share: 1.0, ..scene::quick() }).await?;
+    let kept = "SELECT count(*) FROM unmatched_receipts WHERE tenant_id = $1 AND message_id = $2";
+    for provider in [Provider::Twilio, Provider::Telnyx] {
+        let (owner, list) = scene::organization(&stack, provider, 2).await?;
+        let campaign = scene::broadcast(&stack, &owner, &list).await?;
+        let messages = owner.client.list_messages(&owner.tenant, &campaign).await?;
+        let name = &messages.first().context("there is a message")?.name;
+        let before = (owner.client.message(name).await?, owner.client.report(&campaign).await?.status_counts);
+        let (stranger, list) = scene::organization(&stack, provider, 2).await?;
+        let own = scene::broadcast(&stack, &stranger, &list).await?;
+        let tenant = stranger.tenant.rsplit('/').next().context("a name")?;
+        let message = name.rsplit('/').next().context("a name")?;
+        // Genuine, for all that the gateway can tell: signed with the stranger's secret, for the stranger's account.
+        for (at, state) in (1..).zip(["delivered", "sent", "delivered"]) {
+            let answers = post(&stack, receipt(&stranger, name, state)?).await?;
+            ensure!(answers.iter().all(|code| code.is_some_and(|code| code / 100 == 2)), "{answers:?}");
+            let ids = [Uuid::parse_str(tenant)?, Uuid::parse_str(message)?];
+            let row = stack.sql().await?.query_one(kept, &[&ids[0], &ids[1]]).await?;
+            ensure!(row.get::<_, i64>(0) == at, "{provider:?}: {} kept after {at}", row.get::<_, i64>(0));
+        }
+        let after = (owner.client.message(name).await?, owner.client.report(&campaign).await?.status_counts);
+        ensure!(after == before && before.0.status() == MessageStatus::Sent, "{before:?}, then {after:?}");
+        ensure!(scene::count(&stranger, &own, MessageStatus::Sent).await? == 2);
+    }
+    stack.judge().await?.demand()
+}

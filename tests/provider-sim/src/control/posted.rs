@@ -172,6 +172,8 @@ fn entry(sim: &Sim, account: &Account, spec: &ReceiptSpec) -> Result<Entry, Wron
     replace(&mut entry.to, &spec.to);
     replace(&mut entry.from, &spec.from);
     entry.attempt = spec.attempt.unwrap_or(entry.attempt);
+    // Whoever the text belongs to: an account's provider speaks of it as that account's.
+    entry.account = account.sid.clone();
     Ok(entry)
 }
 
