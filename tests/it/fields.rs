@@ -11,7 +11,7 @@ use tonic_types::StatusExt;
 use crate::scene::{self, TEMPLATE, refusal};
 
 /// The field that a refusal names in its details.
-fn field(status: &Status) -> Result<String> {
+pub(crate) fn field(status: &Status) -> Result<String> {
     ensure!(status.code() == Code::InvalidArgument, "{status:?}");
     let details = status.get_details_bad_request().context("no BadRequest among the details")?;
     let violation = details.field_violations.into_iter().next().context("no violation")?;

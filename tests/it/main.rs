@@ -2,16 +2,23 @@
 
 mod consent;
 mod control;
+mod conveyor;
+mod discovery;
 mod fields;
+mod health;
 mod imports;
 mod journey;
 mod logs;
 mod outages;
 mod processes;
+mod projection;
 mod providers;
 mod receipts;
+mod scaling;
 mod scene;
 mod schema;
 mod servers;
 mod stories;
 mod tenancy;
+mod validity;
+mod watching;

@@ -105,6 +105,11 @@ impl Process {
         self.running()?.signal_tree(Signal::CONT)
     }
 
+    /// How it is started.
+    pub(crate) fn spec(&self) -> &Spec {
+        &self.spec
+    }
+
     /// What logs and errors call it.
     #[must_use]
     pub fn name(&self) -> &str {

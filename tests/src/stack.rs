@@ -200,6 +200,16 @@ impl Stack {
         Ok(stack)
     }
 
+    /// Starts another control-plane beside the first one, told the same, on ports of its own; with an operator's client
+    /// of it. The other processes go on calling the first one.
+    pub async fn another_control_plane(&self) -> Result<(Process, Client)> {
+        let (spec, api_url) = plan::another_control_plane(self.control_plane.spec())?;
+        let process = Process::start(&self.run, spec).await?;
+        health::serving(&api_url, &process).await?;
+        let client = Client::new(&api_url, &self.endpoints.status_url, &self.endpoints.operator_key)?;
+        Ok((process, client))
+    }
+
     /// Waits until control-plane and gateway say that they serve.
     pub async fn serving(&self) -> Result<()> {
         let (api, status) = (&self.endpoints.api_url, &self.endpoints.status_url);

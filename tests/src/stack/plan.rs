@@ -154,6 +154,18 @@ impl<'a> Plan<'a> {
     }
 }
 
+/// A control-plane like `first` on ports of its own, and the URL of its API.
+pub(super) fn another_control_plane(first: &Spec) -> Result<(Spec, String)> {
+    let (api, internal) = (free_port()?, free_port()?);
+    let mut spec = first
+        .clone()
+        .env("MUSTER_API__LISTEN", loopback(api))
+        .env("MUSTER_INTERNAL__LISTEN", loopback(internal))
+        .ready(Ready::Tcp(internal));
+    spec.name = "control-plane-2".to_owned();
+    Ok((spec, http(api)))
+}
+
 fn loopback(port: u16) -> String {
     format!("127.0.0.1:{port}")
 }

@@ -1,0 +1,77 @@
+//! A status stream goes on where it broke off: nothing is missing, whatever the watcher missed.
+
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, ensure};
+use muster_proto::v1::{MessageStatus, Provider, StatusChange, WatchStatusRequest, WatchStatusResponse};
+use muster_tests::stack::Organization;
+use tonic::{Code, Streaming};
+
+use crate::fields::field;
+use crate::scene::{self, WITHIN};
+
+/// Contacts of the list.
+const CONTACTS: usize = 80;
+
+/// Watches all that a tenant sends, from a token on.
+async fn watch(organization: &Organization, token: &str) -> Result<Streaming<WatchStatusResponse>> {
+    let (parent, resume_token) = (organization.tenant.clone(), token.to_owned());
+    let request = WatchStatusRequest { parent, campaign: String::new(), resume_token };
+    Ok(organization.client.statuses().watch_status(request).await?.into_inner())
+}
+
+/// The next frame, soon.
+async fn next(stream: &mut Streaming<WatchStatusResponse>) -> Result<WatchStatusResponse> {
+    let frame = tokio::time::timeout(WITHIN, stream.message()).await.context("no frame came")??;
+    frame.context("the stream ended")
+}
+
+/// How many changes say that a text was delivered.
+fn delivered(changes: &[StatusChange]) -> usize {
+    changes.iter().filter(|change| change.status() == MessageStatus::Delivered).count()
+}
+
+/// Demands that each message's changes follow on one another, from when it was planned to the last.
+fn without_gap(changes: &[StatusChange]) -> Result<()> {
+    let mut at: HashMap<&str, MessageStatus> = HashMap::new();
+    for change in changes {
+        let before = at.insert(&change.message, change.status()).unwrap_or(MessageStatus::Created);
+        ensure!(before == change.previous_status(), "after {before:?} came {change:?}");
+    }
+    ensure!(at.len() == CONTACTS && at.values().all(|status| *status == MessageStatus::Delivered), "{at:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_watch_goes_on_from_every_token_without_a_gap() -> Result<()> {
+    let stack = scene::stack(scene::quick()).await?;
+    let (organization, list) = scene::organization(&stack, Provider::Twilio, CONTACTS).await?;
+    let mut token = next(&mut watch(&organization, "").await?).await?.resume_token;
+    scene::broadcast(&stack, &organization, &list).await?;
+
+    // The watcher is cut off after every frame, and comes back with its token.
+    let (mut changes, mut connections) = (Vec::new(), 0);
+    while delivered(&changes) < CONTACTS {
+        let mut stream = watch(&organization, &token).await?;
+        let first = next(&mut stream).await?;
+        ensure!(first.changes.is_empty() && first.resume_token == token, "it did not begin there: {first:?}");
+        let frame = next(&mut stream).await?;
+        token = frame.resume_token;
+        changes.extend(frame.changes);
+        connections += 1;
+    }
+    ensure!(connections > 3, "{connections} connections show little");
+    without_gap(&changes)
+}
+
+#[tokio::test]
+async fn a_token_that_is_none_is_refused_by_name() -> Result<()> {
+    let stack = scene::stack(scene::quick()).await?;
+    let (organization, _) = scene::organization(&stack, Provider::Telnyx, 1).await?;
+    for token in ["x", "no token of ours", "AAAAAAAAAAAAAAAAAAAAA"] {
+        let error = watch(&organization, token).await.err().context("it was not refused")?;
+        let status = error.downcast::<tonic::Status>()?;
+        ensure!(status.code() == Code::InvalidArgument && field(&status)? == "resume_token", "{status:?}");
+    }
+    Ok(())
+}
