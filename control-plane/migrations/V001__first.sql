@@ -307,6 +307,8 @@ CREATE POLICY system ON tenants TO muster_system USING (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenants TO muster_system;
 GRANT SELECT, INSERT, UPDATE, DELETE ON order_frames, claim_batches, projections, rejected_events
     TO muster_system;
+-- A control-plane serves only once the migrations that it knows are there.
+GRANT SELECT ON refinery_schema_history TO muster_system;
 
 -- A tenant's calls have just the rights that they need.
 GRANT SELECT ON tenants, messages, message_events, replies, opt_outs TO muster_app;

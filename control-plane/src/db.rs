@@ -6,18 +6,21 @@ mod error;
 use std::ops::Deref;
 use std::time::Duration;
 
-use anyhow::{Context as _, anyhow};
+use anyhow::{Context as _, anyhow, ensure};
 use deadpool_postgres::{
     Client, ClientWrapper, Manager, ManagerConfig, Pool, RecyclingMethod, Runtime, Transaction,
 };
 use muster_domain::id::TenantId;
+use muster_runtime::clock;
 use secrecy::{ExposeSecret as _, SecretString};
 use tokio_postgres::NoTls;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
+use uuid::Uuid;
 
 use self::error::Said;
 pub use self::error::{Error, Result};
 use crate::config;
+use crate::store::schema::schema_version;
 
 mod migrations {
     refinery::embed_migrations!("migrations");
@@ -25,6 +28,11 @@ mod migrations {
 
 /// How long a call waits for a connection.
 const CONNECTION_WAIT: Duration = Duration::from_secs(5);
+/// How long PostgreSQL may take to answer, and the schema to be there, when a process starts: a migration may be at
+/// work at that moment.
+const READY_WITHIN: Duration = Duration::from_secs(60);
+/// The pause between looks.
+const READY_PAUSE: Duration = Duration::from_millis(250);
 /// The lock that keeps two migrations apart.
 const MIGRATION_LOCK: i64 = 0x6d75_7374_6572;
 /// Hot statements find a few thousand rows by their keys among millions. A plan made while a table was small
@@ -50,6 +58,38 @@ impl Database {
             system: pool(&config.system_url, config.pool_size, Some(SYSTEM_OPTIONS))
                 .context("database.system_url")?,
         })
+    }
+
+    /// Waits until PostgreSQL answers in both roles and has the schema that this build knows, or a newer one.
+    ///
+    /// # Errors
+    /// Where that takes too long: says what is missing.
+    pub(crate) async fn ready(&self) -> anyhow::Result<()> {
+        let deadline = clock::instant() + READY_WITHIN;
+        while let Err(error) = self.answers().await {
+            if clock::instant() >= deadline {
+                return Err(error.context(format!("PostgreSQL is not ready after {READY_WITHIN:?}")));
+            }
+            tracing::warn!(error = format!("{error:#}"), "waiting for PostgreSQL");
+            tokio::time::sleep(READY_PAUSE).await;
+        }
+        Ok(())
+    }
+
+    async fn answers(&self) -> anyhow::Result<()> {
+        let mut client = self.app().await?;
+        // No tenant has this id; what counts is that the role may begin.
+        drop(TenantTx::begin(&mut client, TenantId(Uuid::nil())).await?);
+        let mut client = self.system().await?;
+        let there = schema_version(&SystemTx::begin(&mut client).await?).await?;
+        let runner = migrations::migrations::runner();
+        let wanted = runner.get_migrations().iter().map(|migration| i64::from(migration.version())).max();
+        ensure!(
+            Some(there) >= wanted,
+            "the schema is at version {there}, not {}",
+            wanted.unwrap_or_default()
+        );
+        Ok(())
     }
 
     /// A connection for tenants' calls.

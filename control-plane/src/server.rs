@@ -17,6 +17,7 @@ use muster_proto::v1::texting_service_server::TextingServiceServer;
 use muster_runtime::access::InternalToken;
 use muster_runtime::bus::Bus;
 use muster_runtime::grpc::{self, MESSAGE_BYTES_MAX};
+use muster_runtime::health::{Health, HealthServer, HealthService, closing};
 use muster_runtime::service::stop_requested;
 use muster_runtime::supervise::Tasks;
 use tonic::{Request, Status};
@@ -44,7 +45,8 @@ const SERVICES: [&str; 8] = [
 /// Runs the control-plane until it is asked to stop, then drains.
 ///
 /// # Errors
-/// Where it cannot start: a listener, PostgreSQL's or NATS's address, or a stream that is not as it must be.
+/// Where it cannot start: a listener, PostgreSQL's or NATS's address, a stream that is not as it must be, or a
+/// database that does not answer or has no schema for too long.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let config = Arc::new(config);
     let db = Database::new(&config.database)?;
@@ -53,29 +55,42 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let api = Api { db: db.clone(), nudges: nudges.clone(), config: config.clone() };
     let access = Access::new(db.clone(), &config.operator_key);
     let tasks = Tasks::default();
-    work::start(
-        &work::Context {
-            db: db.clone(),
-            bus,
-            nudges,
-            claim_deadline: config.claim_deadline(),
-            order_deadline: config.order_deadline(),
-        },
-        &tasks,
-    );
-    serve_api(&config, api.clone(), access.clone(), &tasks).await?;
-    serve_internal(&config, api, Directory { db, access }, &tasks).await?;
-    stop_requested().await?;
+    let (health, service) = Health::new(&tasks).await;
+    serve_api(&config, api.clone(), access.clone(), service.clone(), &tasks).await?;
+    serve_internal(&config, api, Directory { db: db.clone(), access }, service, &tasks).await?;
+    let work = work::Context {
+        db: db.clone(),
+        bus,
+        nudges,
+        claim_deadline: config.claim_deadline(),
+        order_deadline: config.order_deadline(),
+    };
+    let serve = async {
+        db.ready().await?;
+        work::start(&work, &tasks);
+        health.serving().await;
+        std::future::pending::<anyhow::Result<()>>().await
+    };
+    tokio::select! {
+        stopped = stop_requested() => stopped?,
+        failed = serve => failed?,
+    }
     tasks.drain().await;
     Ok(())
 }
 
-async fn serve_api(config: &Config, api: Api, access: Access, tasks: &Tasks) -> anyhow::Result<()> {
+async fn serve_api(
+    config: &Config,
+    api: Api,
+    access: Access,
+    health: HealthServer<impl HealthService>,
+    tasks: &Tasks,
+) -> anyhow::Result<()> {
     let (incoming, _) = grpc::bind(&config.api.listen, "the API").await?;
     let (v1, v1alpha) = grpc::reflection(&SERVICES).context("reflection")?;
     let router = grpc::server()
         .layer(AccessLayer(access))
-        .add_service(grpc::health().await)
+        .add_service(health)
         .add_service(v1)
         .add_service(v1alpha)
         .add_service(CampaignServiceServer::new(api.clone()))
@@ -88,7 +103,7 @@ async fn serve_api(config: &Config, api: Api, access: Access, tasks: &Tasks) -> 
         .add_service(TextingServiceServer::new(api));
     let stop = tasks.stop();
     tasks.spawn(async move {
-        if let Err(error) = router.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
+        if let Err(error) = router.serve_with_incoming_shutdown(incoming, closing(stop)).await {
             tracing::error!(%error, "the API ended");
         }
     });
@@ -99,6 +114,7 @@ async fn serve_internal(
     config: &Config,
     api: Api,
     directory: Directory,
+    health: HealthServer<impl HealthService>,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
     let (incoming, _) = grpc::bind(&config.internal.listen, "our own processes").await?;
@@ -108,12 +124,12 @@ async fn serve_internal(
         Ok(request)
     };
     let router = grpc::server()
-        .add_service(grpc::health().await)
+        .add_service(health)
         .add_service(ClaimServiceServer::with_interceptor(api, demand.clone()))
         .add_service(DirectoryServiceServer::with_interceptor(directory, demand));
     let stop = tasks.stop();
     tasks.spawn(async move {
-        if let Err(error) = router.serve_with_incoming_shutdown(incoming, stop.cancelled_owned()).await {
+        if let Err(error) = router.serve_with_incoming_shutdown(incoming, closing(stop)).await {
             tracing::error!(%error, "the internal API ended");
         }
     });

@@ -18,6 +18,7 @@ pub(crate) mod outbox;
 pub(crate) mod plans;
 pub(crate) mod projections;
 pub(crate) mod queue;
+pub(crate) mod schema;
 pub(crate) mod tenants;
 pub(crate) mod transitions;
 

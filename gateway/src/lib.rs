@@ -20,6 +20,7 @@ use muster_proto::v1::status_service_server::StatusServiceServer;
 use muster_runtime::batch::{Events, Limits};
 use muster_runtime::bus::Bus;
 use muster_runtime::directory::Directory;
+use muster_runtime::health::{Health, closing};
 use muster_runtime::supervise::Tasks;
 use muster_runtime::{grpc, service};
 
@@ -65,8 +66,9 @@ impl Gateway {
             counts,
         );
         let watches = Watches::new(bus, directory, config.grpc.watches_max, tasks.clone());
-        let grpc = serve_grpc(&config.grpc.listen, watches, &tasks).await?;
         let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
+        // Last, because it says that the gateway serves.
+        let grpc = serve_grpc(&config.grpc.listen, watches, &tasks).await?;
         tracing::info!(node, "the gateway is working");
         Ok(Self { tasks, webhooks, grpc })
     }
@@ -80,17 +82,19 @@ impl Gateway {
 async fn serve_grpc(listen: &str, watches: Watches, tasks: &Tasks) -> anyhow::Result<SocketAddr> {
     let (incoming, address) = grpc::bind(listen, "gRPC").await?;
     let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.StatusService"])?;
+    let (health, service) = Health::new(tasks).await;
     let server = grpc::server()
-        .add_service(grpc::health().await)
+        .add_service(service)
         .add_service(reflection)
         .add_service(reflection_alpha)
         .add_service(StatusServiceServer::new(watches));
     let stop = tasks.stop();
     tasks.spawn(async move {
-        let serving = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned());
+        let serving = server.serve_with_incoming_shutdown(incoming, closing(stop));
         if let Err(error) = serving.await {
             tracing::error!(error = %error, "gRPC is not served any longer");
         }
     });
+    health.serving().await;
     Ok(address)
 }

@@ -1,10 +1,9 @@
-//! The gRPC server that every service stands on: bounds, keep-alive, health and reflection.
+//! The gRPC server that every service stands on: bounds, keep-alive and reflection.
 
 use std::time::Duration;
 
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
-use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_reflection::server::Builder as Reflection;
 
 /// The largest message that a server takes; an import's chunk is at most 1 MiB.
@@ -34,13 +33,6 @@ pub async fn bind(address: &str, what: &str) -> anyhow::Result<(TcpIncoming, std
     let local = listener.local_addr()?;
     tracing::info!(what, address = %local, "listening");
     Ok((TcpIncoming::from(listener).with_nodelay(Some(true)), local))
-}
-
-/// The health service, serving.
-pub async fn health() -> HealthServer<impl Health> {
-    let (reporter, service) = tonic_health::server::health_reporter();
-    reporter.set_service_status("", tonic_health::ServingStatus::Serving).await;
-    service
 }
 
 /// Reflection v1 and v1alpha (older clients ask for the latter) over the public API, with the details of errors.

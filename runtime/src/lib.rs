@@ -10,6 +10,7 @@ pub mod directory;
 pub mod error;
 pub mod frame;
 pub mod grpc;
+pub mod health;
 pub mod key;
 pub mod name;
 pub mod service;

@@ -26,6 +26,7 @@ use anyhow::Context as _;
 use muster_runtime::batch::{Events, Limits};
 use muster_runtime::bus::Bus;
 use muster_runtime::directory::Directory;
+use muster_runtime::health::{Health, closing};
 use muster_runtime::supervise::Tasks;
 use muster_runtime::{grpc, service};
 
@@ -92,13 +93,15 @@ async fn sweep(pool: Arc<Pool>) -> anyhow::Result<()> {
 
 async fn serve_health(listen: &str, tasks: &Tasks) -> anyhow::Result<()> {
     let (incoming, _address) = grpc::bind(listen, "health").await?;
-    let server = grpc::server().add_service(grpc::health().await);
+    let (health, service) = Health::new(tasks).await;
+    let server = grpc::server().add_service(service);
     let stop = tasks.stop();
     tasks.spawn(async move {
-        let serving = server.serve_with_incoming_shutdown(incoming, stop.cancelled_owned());
+        let serving = server.serve_with_incoming_shutdown(incoming, closing(stop));
         if let Err(error) = serving.await {
             tracing::error!(error = %error, "health is not served any longer");
         }
     });
+    health.serving().await;
     Ok(())
 }
