@@ -64,7 +64,8 @@ fn build() -> Result<Binaries> {
 fn cargo_build(target_dir: &Path) -> Command {
     let mut command = Command::new(environment::cargo());
     command.arg("build").arg("--message-format=json-render-diagnostics");
-    command.arg("--manifest-path").arg(Path::new(env!("CARGO_MANIFEST_DIR")).join("../Cargo.toml"));
+    // Not where somebody happened to start us: the toolchain and cargo's settings are looked for from here.
+    command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
     command.arg("--target-dir").arg(target_dir);
     for package in [CONTROL_PLANE, SENDER_NODE, GATEWAY, PROVIDER_SIM] {
         command.args(["--package", package]);
@@ -95,4 +96,17 @@ fn executables(messages: &str) -> HashMap<String, PathBuf> {
             Some((name, PathBuf::from(report["executable"].as_str()?)))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn cargo_runs_where_the_toolchain_is_named() {
+        let command = cargo_build(Path::new("/target"));
+        let folder = command.get_current_dir().expect("a folder");
+        assert!(folder.join("rust-toolchain.toml").is_file(), "{}", folder.display());
+        assert!(folder.join("Cargo.lock").is_file(), "{}", folder.display());
+    }
 }
