@@ -9,14 +9,19 @@
 -- The role muster_system runs the loops, over all tenants. Statuses and classes are smallint, numbered by
 -- muster-domain: an enum's comparison is not leakproof, and row-level security would keep it from indexes.
 
+-- Roles belong to the whole server: they may be there, or another database's migration may make them at this moment.
 DO $$
+DECLARE
+    role_name text;
 BEGIN
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'muster_app') THEN
-        CREATE ROLE muster_app LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
-    END IF;
-    IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = 'muster_system') THEN
-        CREATE ROLE muster_system LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS;
-    END IF;
+    FOREACH role_name IN ARRAY ARRAY['muster_app', 'muster_system'] LOOP
+        CONTINUE WHEN EXISTS (SELECT FROM pg_roles WHERE rolname = role_name);
+        BEGIN
+            EXECUTE format('CREATE ROLE %I LOGIN NOSUPERUSER NOCREATEDB NOCREATEROLE NOBYPASSRLS', role_name);
+        EXCEPTION WHEN duplicate_object OR unique_violation THEN
+            NULL;
+        END;
+    END LOOP;
 END $$;
 
 CREATE TABLE tenants (

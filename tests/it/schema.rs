@@ -2,11 +2,10 @@
 //! sees another tenant's rows.
 
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use anyhow::{Context, Result, ensure};
 use muster_tests::servers::SUPERUSER;
-use muster_tests::{binaries, shared, wait};
+use muster_tests::{Postgres, PostgresOptions, RunDir, binaries, shared};
 use tokio::sync::OnceCell;
 use tokio_postgres::{Client, NoTls};
 
@@ -14,9 +13,8 @@ const DATABASE: &str = "schema_story";
 const APP: &str = "muster_app";
 const SYSTEM: &str = "muster_system";
 /// Tables that belong to no tenant. A new one is put here on purpose or gets a tenant_id.
-const SYSTEM_TABLES: [&str; 4] = ["claim_batches", "order_frames", "projections", "refinery_schema_history"];
-/// Far more than it takes; only a failure waits this long.
-const WITHIN: Duration = Duration::from_secs(60);
+const SYSTEM_TABLES: [&str; 5] =
+    ["claim_batches", "order_frames", "projections", "refinery_schema_history", "rejected_events"];
 
 /// A connection to the migrated database in this role.
 async fn connect(role: &str) -> Result<Client> {
@@ -32,17 +30,29 @@ async fn connect(role: &str) -> Result<Client> {
 async fn migrate() -> Result<()> {
     let postgres = &shared().await?.postgres;
     postgres.create_database(DATABASE, None).await?;
+    migrated(&postgres.url(DATABASE, SUPERUSER)).await
+}
+
+/// Brings the database behind `url` up to date.
+async fn migrated(url: &str) -> Result<()> {
     let program = &binaries::binaries().await?.control_plane;
-    let url = postgres.url(DATABASE, SUPERUSER);
-    // Roles are of the whole server: another story that migrates its own database at this moment makes the same.
-    wait::until("the migration", WITHIN, async || {
-        let mut command = tokio::process::Command::new(program);
-        let done = command.arg("migrate").env("MUSTER_DATABASE__OWNER_URL", &url).output().await?;
-        let said = String::from_utf8_lossy(&done.stderr).into_owned();
-        ensure!(done.status.success() || said.contains("muster_"), "the migration failed: {said}");
-        Ok(done.status.success().then_some(()))
-    })
-    .await
+    let mut command = tokio::process::Command::new(program);
+    let done = command.arg("migrate").env("MUSTER_DATABASE__OWNER_URL", url).output().await?;
+    ensure!(done.status.success(), "the migration failed: {}", String::from_utf8_lossy(&done.stderr));
+    Ok(())
+}
+
+#[tokio::test]
+async fn two_databases_of_a_new_server_are_migrated_at_once() -> Result<()> {
+    let run = RunDir::create()?;
+    let postgres = Postgres::start(&run, PostgresOptions::default()).await?;
+    let names: Vec<String> = (0..6).map(|number| format!("one_of_{number}")).collect();
+    for name in &names {
+        postgres.create_database(name, None).await?;
+    }
+    let urls: Vec<String> = names.iter().map(|name| postgres.url(name, SUPERUSER)).collect();
+    futures::future::try_join_all(urls.iter().map(|url| migrated(url))).await?;
+    Ok(())
 }
 
 /// The first column of what `query` finds.
