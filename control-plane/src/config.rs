@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 /// The configuration of `muster-control-plane`.
 #[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Config {
     /// PostgreSQL.
     pub database: Database,
@@ -50,7 +51,8 @@ impl Config {
     }
 }
 
-/// The three roles that PostgreSQL is opened in.
+/// The two roles that PostgreSQL is opened in. What serves must not know a third one's password, the owner's: it could
+/// get around row-level security.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Database {
@@ -63,7 +65,8 @@ pub struct Database {
     pub pool_size: usize,
 }
 
-/// The configuration of `muster-control-plane migrate`.
+/// The configuration of `muster-control-plane migrate`. It often runs with the settings of the service beside its own,
+/// and passes over what it does not know: what it needs, it needs by name.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Migrate {
     /// PostgreSQL.

@@ -18,6 +18,7 @@ mod scaling;
 mod scene;
 mod schema;
 mod servers;
+mod settings;
 mod stories;
 mod tenancy;
 mod validity;

@@ -1,0 +1,38 @@
+//! What the control-plane does with settings that are not its own.
+
+use anyhow::{Result, ensure};
+use muster_tests::binaries;
+
+/// Runs the control-plane with these settings and no others, and gives what it said when it had failed.
+async fn said(subcommand: &str, settings: &[(&str, &str)]) -> Result<String> {
+    let program = &binaries::binaries().await?.control_plane;
+    let mut command = tokio::process::Command::new(program);
+    let ended = command.arg(subcommand).env_clear().envs(settings.iter().copied()).output().await?;
+    ensure!(!ended.status.success(), "it ran with {settings:?}");
+    Ok(String::from_utf8_lossy(&ended.stderr).into_owned())
+}
+
+#[tokio::test]
+async fn a_misspelt_setting_is_refused_and_so_is_the_owner_of_the_schema() -> Result<()> {
+    let misspelt = said("serve", &[("MUSTER_CLAIM_DEADLINE", "60")]).await?;
+    ensure!(misspelt.contains("unknown field") && misspelt.contains("claim_deadline"), "{misspelt}");
+    let owner =
+        said("serve", &[("MUSTER_DATABASE__OWNER_URL", "postgres://owner:hunter2@db/muster")]).await?;
+    ensure!(owner.contains("owner_url") && !owner.contains("hunter2"), "{owner}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_migration_passes_over_what_the_service_is_told() -> Result<()> {
+    let settings = [
+        ("MUSTER_DATABASE__OWNER_URL", "postgres://owner@127.0.0.1:1/muster"),
+        ("MUSTER_DATABASE__APP_URL", "postgres://muster_app@127.0.0.1:1/muster"),
+        ("MUSTER_NATS__URL", "nats://127.0.0.1:1"),
+        ("MUSTER_THREADS", "2"),
+    ];
+    let unreachable = said("migrate", &settings).await?;
+    ensure!(unreachable.contains("no connection to PostgreSQL"), "{unreachable}");
+    let nothing = said("migrate", &[("MUSTER_DATABASE__OWNERURL", "x")]).await?;
+    ensure!(nothing.contains("missing field") && nothing.contains("owner_url"), "{nothing}");
+    Ok(())
+}
