@@ -13,18 +13,24 @@ use crate::work::Context;
 /// How often the sweeper looks.
 const TIMER: Duration = Duration::from_secs(2);
 
+/// How many deadlines an order may stay unclaimed while orders wait for sender nodes.
+const DEADLINES_IN_LINE: i64 = 5;
+
 /// Runs the sweeper.
 pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     let mut work = context.bus.work_consumer().await?;
+    let deadline_us = i64::try_from(context.order_deadline.as_micros())?;
     loop {
         tokio::time::sleep(TIMER).await;
         let waiting = work.info().await.context("cannot see how many orders wait")?.num_pending;
         let mut client = context.db.system().await?;
         let tx = SystemTx::begin(&mut client).await?;
-        let before = Micros(Micros::now().0 - i64::try_from(context.order_deadline.as_micros())?);
-        order_frames_forget(&tx, before, Status::Ordered.code()).await?;
-        // While orders wait for a sender node, an unclaimed one is not lost: it waits as well.
-        let revived = if waiting == 0 { order_frames_revive(&tx, before).await? } else { 0 };
+        let now = Micros::now();
+        order_frames_forget(&tx, Micros(now.0 - deadline_us), Status::Ordered.code()).await?;
+        // While orders wait for a sender node, an unclaimed one most likely waits as well. Most likely: where orders
+        // always wait, a lost one must be made again all the same, only later.
+        let patience = if waiting == 0 { 1 } else { DEADLINES_IN_LINE };
+        let revived = order_frames_revive(&tx, Micros(now.0 - patience * deadline_us)).await?;
         tx.commit().await?;
         if revived > 0 {
             tracing::warn!(frames = revived, "orders were not claimed in time; they are published again");
