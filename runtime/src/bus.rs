@@ -15,8 +15,12 @@ use crate::topology::Topology;
 
 /// The oldest nats-server that does what we rely on.
 const SERVER_OLDEST: (i64, i64, i64) = (2, 12, 0);
-/// How long a request to JetStream may take.
-const REQUEST_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long connecting may take.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long an answer or an ack of JetStream is waited for. Little, because one that was lost with its server or
+/// connection holds up what waits for it, such as the dispatcher and the relays with their transactions; and all
+/// that is asked for or published can be asked for or published again.
+const ANSWER_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long the last acks may take to be handed to the server.
 const FLUSH_TIMEOUT: Duration = Duration::from_secs(1);
 /// Publishes that may wait for their acks at once.
@@ -41,7 +45,7 @@ impl Bus {
         let client = server
             .options()
             .name(name)
-            .connection_timeout(REQUEST_TIMEOUT)
+            .connection_timeout(CONNECT_TIMEOUT)
             .max_reconnects(None)
             .connect(&server.address)
             .await
@@ -55,8 +59,8 @@ impl Bus {
             );
         }
         let jetstream = jetstream::context::ContextBuilder::new()
-            .timeout(REQUEST_TIMEOUT)
-            .ack_timeout(REQUEST_TIMEOUT)
+            .timeout(ANSWER_TIMEOUT)
+            .ack_timeout(ANSWER_TIMEOUT)
             .max_ack_inflight(ACKS_INFLIGHT_MAX)
             .backpressure_on_inflight(true)
             .build(client);
