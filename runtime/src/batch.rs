@@ -14,9 +14,10 @@ use futures::stream::FuturesUnordered;
 use muster_proto::internal::v1::{Event, EventFrame};
 use prost::Message as _;
 use tokio::sync::{mpsc, oneshot};
-use tokio::time::{Instant, sleep, sleep_until};
+use tokio::time::sleep;
 
 use crate::bus::Bus;
+use crate::clock;
 use crate::supervise::Tasks;
 
 /// Events that may wait for a frame; then reporters wait too.
@@ -126,7 +127,7 @@ where
             entry = entries.recv(), if open && !frame.is_full(limits) => {
                 open = entry.is_some();
                 if frame.events.is_empty() {
-                    linger.as_mut().reset(Instant::now() + limits.linger);
+                    linger.as_mut().reset((clock::instant() + limits.linger).into());
                     due = false;
                 }
                 let more = std::iter::from_fn(|| entries.try_recv().ok());
@@ -158,7 +159,7 @@ where
     while let Err(error) = publish(payload.clone()).await {
         let events = waiting.len();
         tracing::warn!(events, error = format!("{error:#}"), "events could not be published; trying again");
-        sleep_until(Instant::now() + pause).await;
+        sleep(pause).await;
         pause = (pause * 2).min(*RETRY_PAUSE.end());
     }
     for published in waiting {

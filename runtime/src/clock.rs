@@ -1,6 +1,6 @@
 //! The clock and the dice: the only place that reads either.
 
-use std::time::{Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use uuid::Uuid;
 
@@ -11,9 +11,15 @@ pub fn now_us() -> i64 {
     i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
 }
 
-/// Now, by a clock that never jumps: for deadlines.
+/// Now, by a clock that never jumps: for deadlines. It is tokio's, so that it stands still where a test stops that.
+#[expect(clippy::disallowed_methods, reason = "the one place that reads the clock")]
 pub fn instant() -> Instant {
-    Instant::now()
+    tokio::time::Instant::now().into_std()
+}
+
+/// How long ago that was.
+pub fn since(then: Instant) -> Duration {
+    instant().saturating_duration_since(then)
 }
 
 /// A new identifier, ordered by time (UUIDv7, RFC 9562). Those of one process are strictly ascending.

@@ -182,13 +182,14 @@ impl Dispatcher {
         share: i32,
     ) -> anyhow::Result<(Vec<Uuid>, Vec<i32>)> {
         let now_us = clock::now_us();
-        let fresh = self.pools.get(&pool).is_some_and(|(read, _)| read.elapsed() < NUMBERS_FRESH);
+        let fresh = self.pools.get(&pool).is_some_and(|(read, _)| clock::since(*read) < NUMBERS_FRESH);
         if !fresh {
             let numbers = pool_numbers(tx, pool).await?;
             for number in &numbers {
                 self.pace.set_rate(number.id, number.segments_per_second, now_us);
             }
-            self.pools.insert(pool, (Instant::now(), numbers.into_iter().map(|number| number.id).collect()));
+            self.pools
+                .insert(pool, (clock::instant(), numbers.into_iter().map(|number| number.id).collect()));
         }
         let numbers = self.pools.get(&pool).map_or(&[][..], |(_, numbers)| numbers);
         let each = (share / i32::try_from(numbers.len().max(1))?).max(1);
@@ -208,7 +209,7 @@ impl Dispatcher {
     /// Forgets pools that no queued campaign uses, and the numbers in them.
     fn pace_retain(&mut self, campaigns: &[QueuedCampaign]) {
         self.pools.retain(|pool, (read, _)| {
-            read.elapsed() < Duration::from_secs(60)
+            clock::since(*read) < Duration::from_secs(60)
                 || campaigns.iter().any(|campaign| campaign.pool == *pool)
         });
         self.expiry_looked.retain(|id, _| campaigns.iter().any(|campaign| campaign.id == *id));
@@ -232,7 +233,8 @@ impl Dispatcher {
         campaign: &QueuedCampaign,
     ) -> anyhow::Result<bool> {
         let looked = self.expiry_looked.get(&campaign.id);
-        if campaign.expires_from > Micros::now() || looked.is_some_and(|at| at.elapsed() < EXPIRY_TIMER) {
+        if campaign.expires_from > Micros::now() || looked.is_some_and(|at| clock::since(*at) < EXPIRY_TIMER)
+        {
             return Ok(false);
         }
         self.expiry_looked.insert(campaign.id, clock::instant());
@@ -243,7 +245,7 @@ impl Dispatcher {
 
     /// Takes unsent messages of canceled click campaigns away from texters.
     async fn clear_assignments(&mut self, client: &mut ClientWrapper) -> anyhow::Result<()> {
-        if self.assignments_cleared.is_some_and(|at| at.elapsed() < ASSIGNMENTS_TIMER) {
+        if self.assignments_cleared.is_some_and(|at| clock::since(at) < ASSIGNMENTS_TIMER) {
             return Ok(());
         }
         let campaigns = {
@@ -256,7 +258,7 @@ impl Dispatcher {
             let taken = assignments_take_canceled(&tx, campaign, CLEAR_MAX).await?;
             more |= settle(tx, Decision::Cancel, Status::Created, taken).await?;
         }
-        self.assignments_cleared = (!more).then(Instant::now);
+        self.assignments_cleared = (!more).then(clock::instant);
         Ok(())
     }
 }

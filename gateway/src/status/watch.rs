@@ -93,7 +93,7 @@ impl Watch {
     async fn check_key(&self, checked: &mut Instant) -> Result<()> {
         let caller = match self.keys.caller(self.key).await {
             Ok(caller) => caller,
-            Err(error) if error.code() == Code::Unavailable && checked.elapsed() < UNCHECKED_MAX => {
+            Err(error) if error.code() == Code::Unavailable && clock::since(*checked) < UNCHECKED_MAX => {
                 return Ok(());
             }
             Err(error) => return Err(error),
