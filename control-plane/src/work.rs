@@ -1,11 +1,11 @@
 //! The background loops. Each is idempotent, may run twice at once, runs on a timer and on a nudge, and explains
 //! itself at the top of its file.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_runtime::bus::Bus;
 use muster_runtime::supervise::Tasks;
-use std::sync::Arc;
 
 use crate::db::Database;
 use crate::nudge::Nudges;
