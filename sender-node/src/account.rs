@@ -2,7 +2,7 @@
 //! the control-plane does not answer.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_domain::id::ProviderAccountId;
 use muster_domain::provider::Provider;
@@ -11,6 +11,8 @@ use muster_providers::Adapter;
 use muster_runtime::clock;
 use muster_runtime::directory::{ACCOUNT_AGE_MAX, Directory, Kept, Unanswered};
 use uuid::Uuid;
+
+use crate::window::Window;
 
 /// The pause before the directory is asked again.
 const RETRY_PAUSE: Duration = Duration::from_millis(100);
@@ -55,12 +57,12 @@ impl Accounts {
         Self { directory, public_base_url, kept: Kept::outlasting(ACCOUNT_AGE_MAX) }
     }
 
-    /// The account with this id. Asks again until `until` where the directory does not answer.
-    pub(crate) async fn get(&self, id: Uuid, until: Instant) -> Result<Arc<Account>, Missing> {
+    /// The account with this id. Asks again while `window` is open where the directory does not answer.
+    pub(crate) async fn get(&self, id: Uuid, window: &Window) -> Result<Arc<Account>, Missing> {
         loop {
             match self.kept.get(&id, self.ask(id)).await {
                 Ok(found) => return found.ok_or(Missing::None),
-                Err(error) if clock::instant() + RETRY_PAUSE >= until => {
+                Err(error) if clock::instant() + RETRY_PAUSE >= window.end() => {
                     let error = format!("{:#}", anyhow::Error::from(error));
                     tracing::warn!(account.id = %id, error, "an account could not be learned in time");
                     return Err(Missing::Unknown);

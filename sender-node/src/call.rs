@@ -15,6 +15,7 @@ use uuid::Uuid;
 use crate::account::{Account, Accounts, Missing};
 use crate::claim::Claimed;
 use crate::http::{Failure, Pool};
+use crate::window::Window;
 
 /// What the one call for a message came to.
 #[derive(Debug)]
@@ -29,13 +30,13 @@ pub(crate) struct Outcome {
 impl Claimed {
     /// Makes the call, if it may still begin.
     pub(crate) async fn call(self, accounts: &Accounts, pool: &Pool) -> Outcome {
-        let Self { message, until } = self;
+        let Self { message, window } = self;
         let account = match id_from(&message.account_id) {
-            Some(id) => accounts.get(id, until).await,
+            Some(id) => accounts.get(id, &window).await,
             None => Err(Missing::None),
         };
         let answer = match &account {
-            Ok(account) => ask(&message, account, pool, until).await,
+            Ok(account) => ask(&message, account, pool, &window).await,
             Err(missing) => without_account(*missing),
         };
         let ClaimedMessage { message_id, attempt, tenant_id, .. } = message;
@@ -43,12 +44,7 @@ impl Claimed {
     }
 }
 
-async fn ask(
-    message: &ClaimedMessage,
-    account: &Arc<Account>,
-    pool: &Pool,
-    until: std::time::Instant,
-) -> Answer {
+async fn ask(message: &ClaimedMessage, account: &Arc<Account>, pool: &Pool, window: &Window) -> Answer {
     let id = id_from(&message.message_id).unwrap_or(Uuid::nil());
     let to = PhoneNumber::from_e164_trusted(message.to.as_str());
     let from = PhoneNumber::from_e164_trusted(message.from.as_str());
@@ -63,7 +59,7 @@ async fn ask(
     let Ok(request) = account.adapter.request(&account.credentials, &text) else {
         return failed(Failure::Unsendable);
     };
-    match pool.call(request, until).await {
+    match pool.call(request, window).await {
         Ok(reply) => account.adapter.answer(reply.status, &reply.headers, &reply.body),
         Err(failure) => failed(failure),
     }

@@ -31,7 +31,8 @@ pub struct Config {
     /// HTTP calls that may be open at once.
     #[serde(default = "calls_max")]
     pub calls_max: usize,
-    /// How long a provider may take to answer, in seconds. What takes longer is unconfirmed.
+    /// How long a provider may take to answer, in seconds. What takes longer is unconfirmed. A stop
+    /// leaves time for 15 seconds, not more.
     #[serde(default = "call_timeout_s")]
     pub call_timeout_s: u64,
     /// The listener for operators.

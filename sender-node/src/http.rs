@@ -20,6 +20,7 @@ use muster_runtime::clock;
 
 use self::connect::{Connector, Origin};
 use self::connection::{Broken, Connection};
+use crate::window::Window;
 
 /// How long an idle connection is used again: less than the 5 seconds after which the hastiest common server
 /// closes it, because a request that crosses with the close leaves a text unconfirmed for ever.
@@ -65,8 +66,8 @@ impl Pool {
         Ok(Self { connector: Connector::new()?, call_timeout, idle: Mutex::default() })
     }
 
-    /// Makes one request, whose URI is absolute, if it can begin before `until`.
-    pub(crate) async fn call(&self, request: Request<Bytes>, until: Instant) -> Result<Reply, Failure> {
+    /// Makes one request, whose URI is absolute, if it can begin while `window` is open.
+    pub(crate) async fn call(&self, request: Request<Bytes>, window: &Window) -> Result<Reply, Failure> {
         let (origin, mut request) = connect::prepare(request).ok_or(Failure::Unsendable)?;
         let mut idle = self.take_idle(&origin).await;
         loop {
@@ -75,7 +76,7 @@ impl Pool {
                 Some(connection) => connection,
                 None => self.connector.connect(&origin).await.map_err(|_| Failure::NotSent("connect"))?,
             };
-            if clock::instant() >= until {
+            if clock::instant() >= window.end() {
                 return Err(Failure::NotSent("deadline"));
             }
             let exchange = connection.exchange(request);

@@ -1,7 +1,8 @@
 //! The sender node: takes orders from JetStream, claims them from the control-plane, makes the one HTTP call
 //! for each message granted, and reports what came of it.
 //!
-//! - It calls only for what it was granted, and only within 10 seconds of asking.
+//! - It calls only for what it was granted, and only within 10 seconds of asking; once it is told to stop, only within
+//!   the next 5, so that every call has its 15 seconds and its outcome is published before the drain is over.
 //! - One call is one HTTP request: no retries and no redirects once a byte of it may have been written.
 //! - An order is acked only when JetStream has the outcome of every call made for it.
 //! - It opens no database and keeps nothing: it may be killed at any instant. What was claimed and not yet
@@ -17,6 +18,7 @@ pub mod config;
 mod http;
 mod order;
 mod pull;
+mod window;
 mod work;
 
 use std::sync::Arc;
@@ -34,6 +36,7 @@ use crate::account::Accounts;
 use crate::claim::Claims;
 use crate::http::Pool;
 use crate::pull::Puller;
+use crate::window::Stopped;
 use crate::work::Worker;
 
 pub use crate::config::Config;
@@ -47,6 +50,7 @@ const SWEEP: Duration = Duration::from_secs(2);
 /// A running sender node.
 pub struct SenderNode {
     tasks: Tasks,
+    stopped: Stopped,
     bus: Bus,
 }
 
@@ -57,12 +61,12 @@ impl SenderNode {
     /// Where the configuration is wrong, or NATS is not there or not as it must be.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let node = service::node_name(&config.node);
-        let tasks = Tasks::default();
+        let (tasks, stopped) = (Tasks::default(), Stopped::default());
         let bus = Bus::connect(&config.nats, &node).await?;
         let channel = config.control_plane.channel(config.internal_token.clone())?;
         let pool = Arc::new(Pool::new(config.call_timeout()).context("cannot set up TLS")?);
         let worker = Arc::new(Worker::new(
-            Claims::new(channel.clone(), node.clone(), tasks.stop()),
+            Claims::new(channel.clone(), node.clone(), tasks.stop(), stopped.clone()),
             Accounts::new(Directory::new(channel), &config.public_base_url),
             pool.clone(),
             Events::start(bus.clone(), node.clone(), OUTCOMES, &tasks),
@@ -74,11 +78,12 @@ impl SenderNode {
             serve_health(&config.admin.listen, &tasks).await?;
         }
         tracing::info!(node, calls_max = config.calls_max, "the sender node is working");
-        Ok(Self { tasks, bus })
+        Ok(Self { tasks, stopped, bus })
     }
 
     /// Stops taking orders, finishes the calls that are open, and reports what came of them.
     pub async fn drain(self) {
+        self.stopped.now();
         self.tasks.drain().await;
         self.bus.flush().await;
     }
@@ -97,9 +102,14 @@ async fn serve_health(listen: &str, tasks: &Tasks) -> anyhow::Result<()> {
     let server = grpc::server().add_service(service);
     let stop = tasks.stop();
     tasks.spawn(async move {
-        let serving = server.serve_with_incoming_shutdown(incoming, closing(stop));
-        if let Err(error) = serving.await {
-            tracing::error!(error = %error, "health is not served any longer");
+        tokio::select! {
+            served = server.serve_with_incoming(incoming) => {
+                if let Err(error) = served {
+                    tracing::error!(error = %error, "health is not served any longer");
+                }
+            }
+            // Not waiting for open streams: whoever watches health would hold up the drain to its end.
+            () = closing(stop) => {}
         }
     });
     health.serving().await;

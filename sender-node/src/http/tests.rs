@@ -7,6 +7,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 
 use super::*;
+use crate::window::Stopped;
 
 const OK: &[u8] = b"HTTP/1.1 201 Created\r\ncontent-length: 2\r\n\r\nok";
 
@@ -48,8 +49,8 @@ fn request(url: &str) -> Request<Bytes> {
     Request::post(url).body(Bytes::from_static(b"hello")).expect("a request")
 }
 
-fn soon() -> Instant {
-    clock::instant() + Duration::from_secs(10)
+fn soon() -> Window {
+    Window::of_claim(clock::instant(), Stopped::default())
 }
 
 async fn answers_once(mut stream: TcpStream, answer: &'static [u8]) {
@@ -70,7 +71,7 @@ async fn one_connection_serves_many_calls() {
     .await;
     let pool = pool();
     for _ in 0..20 {
-        let reply = pool.call(request(&url), soon()).await.expect("answered");
+        let reply = pool.call(request(&url), &soon()).await.expect("answered");
         assert_eq!((reply.status, &reply.body[..]), (StatusCode::CREATED, &b"ok"[..]));
     }
     assert_eq!(connections.load(Ordering::Relaxed), 1);
@@ -79,14 +80,14 @@ async fn one_connection_serves_many_calls() {
 #[tokio::test]
 async fn refused_connections_and_failed_handshakes_were_not_sent() {
     let closed = TcpListener::bind("127.0.0.1:0").await.expect("a port").local_addr().expect("bound");
-    let call = pool().call(request(&format!("http://{closed}/")), soon()).await;
+    let call = pool().call(request(&format!("http://{closed}/")), &soon()).await;
     assert_eq!(call.expect_err("refused"), Failure::NotSent("connect"));
 
     let (url, _) = server(async |mut stream| {
         let _ = stream.write_all(b"HTTP/1.1 400 no TLS here\r\n\r\n").await;
     })
     .await;
-    let call = pool().call(request(&url.replace("http:", "https:")), soon()).await;
+    let call = pool().call(request(&url.replace("http:", "https:")), &soon()).await;
     assert_eq!(call.expect_err("no TLS"), Failure::NotSent("connect"));
 }
 
@@ -99,7 +100,7 @@ async fn what_breaks_after_the_request_is_unknown() {
         (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "unreadable"),
     ] {
         let (url, connections) = server(move |stream| answers_once(stream, answer)).await;
-        let call = pool().call(request(&url), soon()).await;
+        let call = pool().call(request(&url), &soon()).await;
         assert_eq!(call.expect_err("broken"), Failure::Unknown(failure), "{answer:?}");
         assert_eq!(connections.load(Ordering::Relaxed), 1, "one request, never a second");
     }
@@ -112,7 +113,7 @@ async fn a_reset_while_answering_is_unknown() {
         stream.set_zero_linger().expect("set");
     })
     .await;
-    let call = pool().call(request(&url), soon()).await;
+    let call = pool().call(request(&url), &soon()).await;
     assert_eq!(call.expect_err("reset"), Failure::Unknown("reset"));
 }
 
@@ -123,7 +124,7 @@ async fn silence_is_unknown() {
         std::future::pending::<()>().await;
     })
     .await;
-    assert_eq!(pool().call(request(&url), soon()).await.expect_err("silence"), Failure::Unknown("timeout"));
+    assert_eq!(pool().call(request(&url), &soon()).await.expect_err("silence"), Failure::Unknown("timeout"));
 }
 
 #[tokio::test]
@@ -142,7 +143,7 @@ async fn a_stale_connection_is_replaced_without_a_second_request() {
     .await;
     let pool = pool();
     for _ in 0..3 {
-        pool.call(request(&url), soon()).await.expect("answered");
+        pool.call(request(&url), &soon()).await.expect("answered");
         // The server closes after each answer without saying so. Wait until that has arrived.
         let kept = pool.idle.lock().expect("no panic").values().map(Vec::len).sum::<usize>();
         assert!(kept <= 1);
@@ -160,7 +161,7 @@ async fn an_answer_that_is_too_large_is_unreadable() {
         let _ = stream.write_all(&[b'x'; 100_000]).await;
     })
     .await;
-    assert_eq!(pool().call(request(&url), soon()).await.expect_err("large"), Failure::Unknown("unreadable"));
+    assert_eq!(pool().call(request(&url), &soon()).await.expect_err("large"), Failure::Unknown("unreadable"));
 }
 
 #[tokio::test]
@@ -174,7 +175,7 @@ async fn a_redirect_is_an_answer_and_not_followed() {
         }
     })
     .await;
-    let reply = pool().call(request(&url), soon()).await.expect("answered");
+    let reply = pool().call(request(&url), &soon()).await.expect("answered");
     assert_eq!(reply.status, StatusCode::TEMPORARY_REDIRECT);
     assert_eq!(followed.load(Ordering::Relaxed), 0);
 }
@@ -184,7 +185,7 @@ async fn a_connection_that_the_server_wants_closed_is_not_kept() {
     let answer = b"HTTP/1.1 201 Created\r\nconnection: close\r\ncontent-length: 2\r\n\r\nok";
     let (url, _) = server(move |stream| answers_once(stream, answer)).await;
     let pool = pool();
-    pool.call(request(&url), soon()).await.expect("answered");
+    pool.call(request(&url), &soon()).await.expect("answered");
     assert!(pool.idle.lock().expect("no panic").values().all(Vec::is_empty));
 }
 
@@ -194,7 +195,8 @@ async fn past_the_deadline_nothing_is_sent() {
         assert!(read_request(&mut stream).await.is_none(), "nothing may be written");
     })
     .await;
-    let call = pool().call(request(&url), clock::instant()).await;
+    let over = clock::instant() - Duration::from_secs(10);
+    let call = pool().call(request(&url), &Window::of_claim(over, Stopped::default())).await;
     assert_eq!(call.expect_err("too late"), Failure::NotSent("deadline"));
 }
 
@@ -207,7 +209,7 @@ async fn idle_connections_are_swept() {
     })
     .await;
     let pool = pool();
-    pool.call(request(&url), soon()).await.expect("answered");
+    pool.call(request(&url), &soon()).await.expect("answered");
     pool.sweep();
     let mut idle = pool.idle.lock().expect("no panic");
     let kept = idle.values_mut().flatten().next().expect("young, so kept");

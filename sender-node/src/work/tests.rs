@@ -22,8 +22,12 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Request, Response, Status};
 
 use super::*;
+use crate::window::Stopped;
 
 const ACCEPTED: &[u8] = b"HTTP/1.1 201 Created\r\ncontent-length: 13\r\n\r\n{\"sid\":\"SM1\"}";
+
+/// How long anything here may take.
+const PATIENCE: Duration = Duration::from_secs(20);
 
 /// Messages are granted or not by the first byte of their ids.
 const GRANTED: u8 = 1;
@@ -117,7 +121,7 @@ impl Stage {
         let (events, published) = events(&tasks);
         let stop = CancellationToken::new();
         let worker = Worker::new(
-            Claims::new(channel.clone(), "node".to_owned(), stop.clone()),
+            Claims::new(channel.clone(), "node".to_owned(), stop.clone(), Stopped::default()),
             Accounts::new(Directory::new(channel), "https://gw.muster.example"),
             Arc::new(Pool::new(Duration::from_secs(15)).expect("TLS")),
             events,
@@ -126,13 +130,18 @@ impl Stage {
         Self { worker, stop, claims_asked, calls_read, answers, published, _tasks: tasks }
     }
 
-    /// Works on an order of two messages of each kind.
-    async fn order<const N: usize>(&self, kinds: [u8; N]) -> Result<(), Unfinished> {
+    /// Works on an order of two messages of each kind, while the world does `meanwhile`.
+    async fn order<const N: usize>(
+        &self,
+        kinds: [u8; N],
+        meanwhile: impl Future<Output = ()>,
+    ) -> Result<(), Unfinished> {
         let ids = kinds.iter().flat_map(|kind| [*kind; 32]).collect();
         let frame = OrderFrame { frame_id: Bytes::new(), message_ids: ids, attempts: vec![1; 2 * N] };
         let order = Order::read(frame.encode_to_vec().into()).expect("an order");
         let claiming = Arc::new(Semaphore::new(1)).acquire_owned().await.expect("open");
-        self.worker.order(order, claiming).await
+        let both = async { tokio::join!(self.worker.order(order, claiming), meanwhile).0 };
+        tokio::time::timeout(PATIENCE, both).await.expect("what the test waits for comes")
     }
 
     /// The facts that were published.
@@ -191,7 +200,7 @@ async fn calls_that_are_open_are_finished_when_the_node_stops() {
         stage.stop.cancel();
         stage.answers.add_permits(2);
     };
-    let (worked, ()) = tokio::join!(stage.order([GRANTED, UNANSWERED]), stopped);
+    let worked = stage.order([GRANTED, UNANSWERED], stopped).await;
     assert_eq!(worked, Err(Unfinished::Stopping));
     assert_eq!(stage.facts(), [FactKind::Accepted; 2]);
 }
@@ -203,7 +212,7 @@ async fn a_part_that_is_refused_takes_no_other_with_it() {
         let _open = stage.calls_read.acquire_many(2).await.expect("open");
         stage.answers.add_permits(2);
     };
-    let (worked, ()) = tokio::join!(stage.order([REFUSED, GRANTED]), answered);
+    let worked = stage.order([REFUSED, GRANTED], answered).await;
     assert_eq!(worked, Err(Unfinished::Refused));
     assert_eq!(stage.facts(), [FactKind::Accepted; 2]);
 }
@@ -212,7 +221,7 @@ async fn a_part_that_is_refused_takes_no_other_with_it() {
 async fn nothing_is_claimed_once_the_node_is_stopping() {
     let stage = Stage::set().await;
     stage.stop.cancel();
-    assert_eq!(stage.order([GRANTED, REFUSED]).await, Err(Unfinished::Stopping));
+    assert_eq!(stage.order([GRANTED, REFUSED], async {}).await, Err(Unfinished::Stopping));
     assert_eq!(stage.claims_asked.available_permits(), 0);
 }
 
