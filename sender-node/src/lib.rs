@@ -102,14 +102,9 @@ async fn serve_health(listen: &str, tasks: &Tasks) -> anyhow::Result<()> {
     let server = grpc::server().add_service(service);
     let stop = tasks.stop();
     tasks.spawn(async move {
-        tokio::select! {
-            served = server.serve_with_incoming(incoming) => {
-                if let Err(error) = served {
-                    tracing::error!(error = %error, "health is not served any longer");
-                }
-            }
-            // Not waiting for open streams: whoever watches health would hold up the drain to its end.
-            () = closing(stop) => {}
+        let serving = server.serve_with_incoming_shutdown(incoming, closing(stop));
+        if let Err(error) = serving.await {
+            tracing::error!(error = %error, "health is not served any longer");
         }
     });
     health.serving().await;
