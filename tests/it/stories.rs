@@ -5,7 +5,7 @@ use muster_tests::stories::{kill_main, kill_main::Options};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_process_is_killed_and_every_text_is_accounted_for() -> Result<()> {
-    let options = Options { texts: 1_500, rounds: 1, sending_s: 10, seed: 3 };
+    let options = Options { texts: 1_500, rounds: 1, sending_s: 10, seed: 3, quick: true };
     let report = Box::pin(kill_main(options, &|line| eprintln!("{line}"))).await?;
     ensure!(report.ok() && report.kills.len() == 5, "{report}\n{}", report.to_json());
     Ok(())

@@ -61,11 +61,25 @@ impl Stack {
         }
     }
 
+    /// Waits until no order is left on the conveyor: those too have come again that a killed sender node had taken.
+    pub async fn orders_are_acked(&self, within: Duration) -> Result<()> {
+        let mut stream = self.stream("WORK").await?;
+        let acked = async || {
+            let left = stream.info().await.context("the stream of orders")?.state.messages;
+            Ok((left == 0).then_some(()))
+        };
+        wait::until_every(PAUSE, "every order to be acked", within, acked).await
+    }
+
+    async fn stream(&self, name: &str) -> Result<jetstream::stream::Stream> {
+        let nats = async_nats::connect(&self.endpoints.nats_url).await?;
+        let name = format!("{}_{name}", self.endpoints.nats_prefix.to_uppercase());
+        jetstream::new(nats).get_stream(&name).await.with_context(|| format!("the stream {name}"))
+    }
+
     /// Waits until the projection has reached the end of the stream of events.
     pub async fn events_are_projected(&self, within: Duration) -> Result<()> {
-        let nats = async_nats::connect(&self.endpoints.nats_url).await?;
-        let name = format!("{}_EVENTS", self.endpoints.nats_prefix.to_uppercase());
-        let mut stream = jetstream::new(nats).get_stream(&name).await.context("the stream of events")?;
+        let mut stream = self.stream("EVENTS").await?;
         let client = self.sql().await?;
         let projected = async || {
             let last = stream.info().await.context("the stream of events")?.state.last_sequence;

@@ -18,6 +18,8 @@ pub struct Report {
     pub options: Options,
     /// The kills, in order.
     pub kills: Vec<Kill>,
+    /// What did not settle in time. Has to be nothing.
+    pub unsettled: Option<String>,
     /// The ledger's verdict.
     pub verdict: Verdict,
     /// What the simulator counted.
@@ -36,7 +38,8 @@ impl Report {
     /// Whether nothing is twice, nothing is missing, every count is right, and nothing is unexplained or unseen.
     pub fn ok(&self) -> bool {
         let Verdict { messages, untold, unconfirmed, .. } = &self.verdict;
-        self.verdict.is_exact()
+        self.verdict.is_right()
+            && self.unsettled.is_none()
             && *messages == self.options.texts as u64
             && *untold == 0
             && self.unconfirmed.unexplained.is_empty()
@@ -112,7 +115,8 @@ impl fmt::Display for Report {
         let equal =
             if self.verdict.counters_equal { "All counters equal the ledger" } else { "COUNTERS DIFFER" };
         writeln!(f, "{equal}.")?;
-        for finding in self.verdict.findings.iter().chain(&self.unconfirmed.unexplained) {
+        let findings = self.verdict.findings.iter().chain(&self.unconfirmed.unexplained);
+        for finding in self.unsettled.iter().chain(findings) {
             writeln!(f, "    {finding}")?;
         }
         let verdict = if self.ok() { "Every text is accounted for" } else { "NOT RIGHT" };
