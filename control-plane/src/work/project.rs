@@ -8,6 +8,7 @@
 //! transaction can hold is set aside, alone, so that it stops nothing behind it.
 
 mod one_by_one;
+mod source;
 mod stream;
 
 use std::collections::HashSet;
@@ -15,8 +16,6 @@ use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use async_nats::jetstream;
-use async_nats::jetstream::consumer::{DeliverPolicy, pull::OrderedConfig};
-use futures::{StreamExt as _, TryStreamExt as _};
 use muster_proto::internal::v1::EventFrame;
 use prost::Message as _;
 use uuid::Uuid;
@@ -31,6 +30,7 @@ use crate::store::queue::queue_return;
 use crate::store::transitions::record;
 use crate::work::Context;
 use crate::work::fold::{Fold, Known};
+use crate::work::project::source::Source;
 use crate::work::project::stream::{Seen, Watched};
 use crate::work::{facts, inbound};
 
@@ -66,24 +66,15 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     let seen = Seen::of(stream.cached_info())?;
     let mut position = begin(&context, &stream_name, seen).await?;
     let mut watched = Watched::begin(stream.clone(), seen, &position)?;
-    let config = OrderedConfig {
-        deliver_policy: DeliverPolicy::ByStartSequence {
-            start_sequence: u64::try_from(position.sequence)? + 1,
-        },
-        ..OrderedConfig::default()
-    };
-    let messages = stream.create_consumer(config).await?.messages().await?;
-    let mut batches = messages.ready_chunks(FRAMES_MAX);
+    let mut source = Source::open(&stream, position.sequence).await?;
     let mut applied = None;
     loop {
-        let next = tokio::time::timeout(watched.good_for(), batches.next()).await;
+        let next = tokio::time::timeout(watched.good_for(), source.next(FRAMES_MAX)).await;
         if let Some(time) = watched.look(&position).await?.caught_up(applied) {
             caught_up(&context, &stream_name, time).await?;
         }
-        let Ok(chunk) = next else { continue };
-        let chunk = chunk.context("the stream of events ended")?;
-        let messages: Vec<jetstream::Message> = futures::stream::iter(chunk).try_collect().await?;
-        let batch = decode(&messages, &position)?;
+        let Ok(messages) = next else { continue };
+        let batch = decode(&messages?, &position)?;
         one_by_one::apply(&context, &stream_name, position.sequence, &batch).await?;
         position.sequence = batch.last;
         applied = Some(batch.published);
@@ -108,8 +99,7 @@ async fn caught_up(context: &Context, stream: &str, time: Micros) -> anyhow::Res
     Ok(tx.commit().await?)
 }
 
-/// Reads what came after `position`. A consumer that was made again before it delivered anything begins at the
-/// stream's beginning: then this fails, and the projector begins again where it was.
+/// Reads what came after `position`; fails where it did not.
 fn decode(messages: &[jetstream::Message], position: &Position) -> anyhow::Result<Batch> {
     let frames = Vec::with_capacity(messages.len());
     let mut batch = Batch { frames, last: position.sequence, published: Micros(0) };
