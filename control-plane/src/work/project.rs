@@ -17,6 +17,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use async_nats::jetstream;
 use muster_proto::internal::v1::EventFrame;
+use muster_runtime::clock;
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -35,7 +36,11 @@ use crate::work::project::stream::{Seen, Watched};
 use crate::work::{facts, inbound};
 
 /// Frames applied in one transaction at most, of some hundred events each.
-const FRAMES_MAX: usize = 40;
+const FRAMES_MAX: usize = 100;
+/// The time from one step to the next while events keep coming. An event after a pause is applied at once; under load
+/// many are applied together: what becomes of a text within this time is written as one change of its state, and the
+/// cost of a transaction is shared.
+const STEP_PACE: Duration = Duration::from_millis(100);
 /// The pause after another projector was faster: it is at work, and this one only stands by.
 const STANDBY: Duration = Duration::from_secs(1);
 
@@ -74,11 +79,16 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
             caught_up(&context, &stream_name, time).await?;
         }
         let Ok(messages) = next else { continue };
-        let batch = decode(&messages?, &position)?;
+        let messages = messages?;
+        let begun = clock::instant();
+        let batch = decode(&messages, &position)?;
         one_by_one::apply(&context, &stream_name, position.sequence, &batch).await?;
         position.sequence = batch.last;
         applied = Some(batch.published);
         context.nudges.statuses.notify_one();
+        if messages.len() < FRAMES_MAX {
+            tokio::time::sleep_until((begun + STEP_PACE).into()).await;
+        }
     }
 }
 
