@@ -6,6 +6,7 @@
 pub mod consent;
 pub mod error;
 pub mod id;
+pub mod permission;
 pub mod phone;
 pub mod provider;
 pub mod status;
