@@ -58,10 +58,10 @@ fn resource(caller: Caller, pattern: &str, text: &str, field: &str) -> Result<(T
     Ok((caller.tenant(tenant, text)?, id))
 }
 
-/// The id of a resource that a request refers to, which must be of `tenant`.
+/// The id of a resource that a request refers to, which must be of `tenant`: another's is refused like what is not there.
 fn reference(tenant: TenantId, pattern: &str, text: &str, field: &str) -> Result<Uuid> {
     let [owner, id] = name::parse(pattern, text, field)?;
-    if owner == tenant.0 { Ok(id) } else { Err(Error::invalid(field, "must belong to the same tenant")) }
+    if owner == tenant.0 { Ok(id) } else { Err(missing(field, text)) }
 }
 
 /// Refuses a reference to what is not there.

@@ -93,8 +93,8 @@ impl Watches {
 }
 
 fn campaign_of(tenant: TenantId, campaign: &str) -> Result<Uuid> {
-    let [owner, campaign] = name::parse("tenants/*/campaigns/*", campaign, "campaign")?;
-    if owner == tenant.0 { Ok(campaign) } else { Err(Error::invalid("campaign", "must be under `parent`")) }
+    let [owner, id] = name::parse("tenants/*/campaigns/*", campaign, "campaign")?;
+    if owner == tenant.0 { Ok(id) } else { Err(Error::invalid("campaign", format!("{campaign} was not found"))) }
 }
 
 /// The responses of one stream.
