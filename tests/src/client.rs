@@ -100,6 +100,12 @@ impl Client {
         Self { bearer: Bearer(None), ..self.clone() }
     }
 
+    /// The channel to the listener that serves `service`, without a key: for calls that no generated service makes.
+    pub fn door(&self, service: &str) -> Channel {
+        let at_gateway = service.ends_with("StatusService");
+        if at_gateway { self.status.clone() } else { self.api.clone() }
+    }
+
     services! {
         /// Who the caller is.
         access: AccessServiceClient on api;

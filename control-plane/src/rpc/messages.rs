@@ -9,7 +9,7 @@ use tonic::{Request, Response, Status};
 
 use crate::db::TenantTx;
 use crate::rpc::campaigns::CAMPAIGN;
-use crate::rpc::{Api, caller, page, reference, resource, tenant_of_parent};
+use crate::rpc::{Api, caller, missing, page, reference, resource, tenant_of_parent};
 use crate::store::campaigns::campaign_get;
 use crate::store::messages::{self, HistoryRow, message_get, message_history, messages_list};
 
@@ -83,7 +83,7 @@ impl MessageService for Api {
         let page = ask.page()?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        campaign_get(&tx, campaign).await?.ok_or_else(|| Error::not_found(&request.campaign))?;
+        campaign_get(&tx, campaign).await?.ok_or_else(|| missing("campaign", &request.campaign))?;
         let mut rows = messages_list(&tx, campaign, &page).await?;
         let next_page_token = ask.finish(&mut rows, &page, |message| message.contact);
         let messages = rows.into_iter().map(|message| encode(tenant, message)).collect();
