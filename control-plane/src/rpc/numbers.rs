@@ -229,6 +229,7 @@ impl NumberService for Api {
         let page = ask.page()?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
+        pool_get(&tx, pool).await?.ok_or_else(|| missing("number_pool", &request.number_pool))?;
         let mut numbers = numbers_list(&tx, pool, &page).await?;
         let next_page_token = ask.finish(&mut numbers, &page, |number| number.id);
         let phone_numbers = numbers.into_iter().map(|number| encode_number(tenant, number)).collect();
