@@ -7,7 +7,9 @@ use std::future::Future;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use http_body_util::BodyExt as _;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
@@ -20,6 +22,10 @@ use crate::{Error, Result};
 
 /// What may be called without a credential.
 const OPEN: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
+
+/// How much of a refused request is read, and for how long: any but the longest uploads.
+const REFUSED_BYTES_MAX: usize = 64 * 1024;
+const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Knows whose credential is whose.
 pub trait Authenticate: Clone + Send + Sync + Unpin + 'static {
@@ -88,7 +94,7 @@ where
         self.inner.poll_ready(context)
     }
 
-    fn call(&mut self, request: http::Request<Body>) -> Answer {
+    fn call(&mut self, mut request: http::Request<Body>) -> Answer {
         let access = self.access.clone();
         // The service that was polled ready is the one to call.
         let ready = self.inner.clone();
@@ -97,37 +103,49 @@ where
             if OPEN.iter().any(|open| request.uri().path().starts_with(open)) {
                 return inner.call(request).await;
             }
-            match admit(&access, request).await {
-                Ok(Admitted::WithGuard(request, guard)) => {
+            match admit(&access, &mut request).await {
+                Ok(Some(guard)) => {
                     let request = request.map(|body| Body::new(Guarded::new(body, Way::In, guard.clone())));
                     let response = inner.call(request).await?;
                     Ok(response.map(|body| Body::new(Guarded::new(body, Way::Out, guard))))
                 }
-                Ok(Admitted::Openly(request)) => inner.call(request).await,
-                Err(error) => Ok(Status::from(error).into_http()),
+                Ok(None) => inner.call(request).await,
+                Err(error) => {
+                    read_out(request.into_body()).await;
+                    Ok(Status::from(error).into_http())
+                }
             }
         })
     }
 }
 
-/// A call that may go on.
-enum Admitted<A> {
-    /// As long as the credential is good.
-    WithGuard(http::Request<Body>, Guard<A>),
-    /// By whoever it is.
-    Openly(http::Request<Body>),
-}
-
-async fn admit<A: Authenticate>(access: &A, mut request: http::Request<Body>) -> Result<Admitted<A>> {
+/// Lets a call in: with a guard, or without one where nothing is needed.
+async fn admit<A: Authenticate>(access: &A, request: &mut http::Request<Body>) -> Result<Option<Guard<A>>> {
     let path = request.uri().path();
     let rule = table::rule(path).ok_or_else(|| Error::unimplemented(path))?;
     if rule.needs == Needs::Nothing {
-        return Ok(Admitted::Openly(request));
+        return Ok(None);
     }
     let credential = Credential::of(request.headers())?;
     let caller = access.caller(&credential).await?;
     rule.admit(caller)?;
     let address = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
     request.extensions_mut().insert(Call { caller, rule, address });
-    Ok(Admitted::WithGuard(request, Guard::new(access.clone(), credential, caller, rule)))
+    Ok(Some(Guard::new(access.clone(), credential, caller, rule)))
+}
+
+/// Reads what a refused caller still sends, and forgets it. HTTP/2 counts what arrives for a call that is over against its
+/// connection and in the end breaks that off, with all the calls of others that go over it.
+async fn read_out(mut body: Body) {
+    let read = async {
+        let mut bytes = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            bytes += frame.data_ref().map_or(0, |data| data.len());
+            if bytes > REFUSED_BYTES_MAX {
+                break;
+            }
+        }
+    };
+    // Who sends on and on is cut off.
+    let _ = tokio::time::timeout(REFUSED_WITHIN, read).await;
 }
