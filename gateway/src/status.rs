@@ -94,7 +94,11 @@ impl Watches {
 
 fn campaign_of(tenant: TenantId, campaign: &str) -> Result<Uuid> {
     let [owner, id] = name::parse("tenants/*/campaigns/*", campaign, "campaign")?;
-    if owner == tenant.0 { Ok(id) } else { Err(Error::invalid("campaign", format!("{campaign} was not found"))) }
+    if owner == tenant.0 {
+        Ok(id)
+    } else {
+        Err(Error::invalid("campaign", format!("{campaign} was not found")))
+    }
 }
 
 /// The responses of one stream.
