@@ -6,6 +6,7 @@ mod control;
 mod conveyor;
 mod discovery;
 mod fields;
+mod grants;
 mod health;
 mod imports;
 mod journey;

@@ -2,13 +2,13 @@
 
 use std::ops::RangeInclusive;
 
-use muster_domain::id::TenantId;
+use muster_domain::id::{MemberId, TenantId};
 use muster_proto::v1::api_key_service_server::ApiKeyService;
 use muster_proto::v1::{
     ApiKey, CreateApiKeyRequest, CreateApiKeyResponse, DeleteApiKeyRequest, DeleteApiKeyResponse,
     GetApiKeyRequest, ListApiKeysRequest, ListApiKeysResponse, RotateApiKeyRequest, RotateApiKeyResponse,
 };
-use muster_runtime::access::Caller;
+use muster_runtime::access::{Actor, Caller, Principal};
 use muster_runtime::key::{KeyHash, new_api_key};
 use muster_runtime::{Error, Result, clock, name};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -90,6 +90,17 @@ async fn key_within_reach(
     Ok(key)
 }
 
+/// Refuses the secret of a personal key to everybody but its member: whoever had it would act in the member's name.
+fn key_is_not_anothers(caller: Caller, key: &keys::ApiKey) -> Result<()> {
+    let own = |member| matches!(caller, Caller::Tenant(Principal { actor: Actor::Member(MemberId(own)), .. }) if own == member);
+    if key.member.is_none_or(own) {
+        return Ok(());
+    }
+    Err(Error::forbidden(
+        "only the member whose personal key it is gets a new secret of it; others can delete it",
+    ))
+}
+
 #[tonic::async_trait]
 impl ApiKeyService for Api {
     async fn create_api_key(
@@ -164,6 +175,7 @@ impl ApiKeyService for Api {
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let mut key = key_within_reach(&tx, caller, tenant, id, &name).await?;
+        key_is_not_anothers(caller, &key)?;
         let (secret, hint) = new_secret()?;
         key.hint = hint;
         let now = Micros::now();
