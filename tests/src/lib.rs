@@ -10,10 +10,12 @@
 //! - [`stack`] is the whole platform over those, [`client`] calls its API, [`contacts`] makes contact files and
 //!   says what an import must do, and [`judge`] holds the truth against the simulator's ledger.
 //! - [`stories`] are long scenarios over all of that.
+//! - [`canaries`] are what a run plants and no log may hold.
 //! - [`devtools`] finds or fetches the servers' programs.
 
 pub mod bench;
 pub mod binaries;
+pub mod canaries;
 pub mod client;
 pub mod contacts;
 pub mod devtools;

@@ -25,6 +25,7 @@ pub use self::organization::{Organization, OrganizationOptions};
 pub use self::plan::{Ports, Service};
 pub use self::simulator::{Simulator, SimulatorOptions};
 use crate::binaries::{Binaries, binaries};
+use crate::canaries::{Canaries, plant_secret};
 use crate::client::Client;
 use crate::process::Usage;
 use crate::servers::MAINTENANCE_DATABASE;
@@ -139,6 +140,8 @@ pub struct Stack {
     pub run: Arc<RunDir>,
     database: String,
     ground: Ground,
+    /// Dropped after the processes, whose logs it reads.
+    _canaries: Canaries,
 }
 
 /// The servers under a stack.
@@ -184,6 +187,7 @@ impl Stack {
         let nodes = futures::future::try_join_all(nodes.map(|spec| Process::start(&run, spec)));
         let (sender_nodes, gateway) = tokio::try_join!(nodes, Process::start(&run, plan.gateway(binaries)))?;
         let endpoints = plan.endpoints(&ground);
+        plant_secret(&endpoints.operator_key);
         let operator = Client::new(&endpoints.api_url, &endpoints.status_url, &endpoints.operator_key)?;
         let stack = Self {
             control_plane,
@@ -192,6 +196,7 @@ impl Stack {
             simulator,
             endpoints,
             operator,
+            _canaries: Canaries(Arc::clone(&run)),
             run,
             database,
             ground,

@@ -9,6 +9,7 @@ use muster_proto::v1::{
 };
 
 use super::{Client, PAGE_SIZE, all_pages};
+use crate::canaries::plant_text;
 
 /// A campaign to create.
 #[derive(Clone, Debug)]
@@ -30,6 +31,7 @@ pub struct Draft {
 impl Client {
     /// Creates a campaign in draft.
     pub async fn create_campaign(&self, draft: Draft) -> Result<Campaign> {
+        plant_text(&draft.template);
         let campaign = Campaign {
             display_name: "Campaign".to_owned(),
             mode: draft.mode.into(),

@@ -9,6 +9,7 @@ use muster_proto::v1::{
 };
 
 use super::{Client, PAGE_SIZE, all_pages};
+use crate::canaries::{plant_numbers, plant_secret};
 
 /// Numbers in one call at most.
 const BATCH_MAX: usize = 1_000;
@@ -35,6 +36,7 @@ impl Client {
             Invitation { email: email.to_owned(), role: role.to_owned(), ..Invitation::default() };
         let request = CreateInvitationRequest { parent: tenant.to_owned(), invitation: Some(invitation) };
         let invited = self.members().create_invitation(request).await.context("invite")?.into_inner();
+        plant_secret(&invited.token);
         let request = AcceptInvitationRequest { token: invited.token, display_name: email.to_owned() };
         let joined = self.without_key().members().accept_invitation(request).await.context("accept")?;
         let AcceptInvitationResponse { member, secret } = joined.into_inner();
@@ -43,6 +45,7 @@ impl Client {
 
     /// Creates a provider account. Only an operator can give it a base URL.
     pub async fn create_account(&self, tenant: &str, account: ProviderAccount) -> Result<ProviderAccount> {
+        plant_secret(&account.api_secret);
         let request =
             CreateProviderAccountRequest { parent: tenant.to_owned(), provider_account: Some(account) };
         let answer = self.provider_accounts().create_provider_account(request).await;
@@ -71,6 +74,7 @@ impl Client {
                 ..PhoneNumber::default()
             }),
         };
+        plant_numbers(&numbers.join(" "));
         for batch in numbers.chunks(BATCH_MAX) {
             let requests = batch.iter().map(number).collect();
             let request = BatchCreatePhoneNumbersRequest { parent: tenant.to_owned(), requests };

@@ -21,6 +21,7 @@ use serde::de::DeserializeOwned;
 use tokio::net::TcpStream;
 use uuid::Uuid;
 
+use crate::canaries::plant_text;
 use crate::process::Signal;
 use crate::{Process, Ready, RunDir, Spec};
 
@@ -92,6 +93,7 @@ impl Simulator {
 
     /// Sends a reply now.
     pub async fn inbound(&self, spec: &InboundSpec) -> Result<Posted> {
+        plant_text(&spec.body);
         self.command(Method::POST, "inbound", Some(spec)).await
     }
 
