@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod db;
+mod hours;
 mod import;
 mod nudge;
 mod rpc;
