@@ -2,9 +2,12 @@
 
 use std::time::Duration;
 
+use anyhow::{Context as _, ensure};
 use muster_runtime::config::{Log, Nats};
 use secrecy::SecretString;
 use serde::Deserialize;
+
+use crate::hours::{self, Window};
 
 /// The configuration of `muster-control-plane`.
 #[derive(Clone, Debug, Deserialize)]
@@ -30,6 +33,9 @@ pub struct Config {
     pub operator_key: SecretString,
     /// The public URL of the gateway, which providers call.
     pub public_base_url: String,
+    /// When people may be texted, by their own clocks.
+    #[serde(default)]
+    pub sending_hours: SendingHours,
     /// How long a claim may stay without an outcome before its message is UNCONFIRMED, in seconds: more than a
     /// call may take.
     #[serde(default = "claim_deadline_s")]
@@ -63,6 +69,37 @@ pub struct Database {
     /// Connections in each of the two pools.
     #[serde(default = "pool_size")]
     pub pool_size: usize,
+}
+
+/// When people may be texted, by their own clocks: of every time zone that their area code is in. A tenant can only make
+/// its own window narrower.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SendingHours {
+    /// From when, such as `08:00`.
+    pub open: String,
+    /// Until when, such as `21:00`; at the latest `24:00`.
+    pub close: String,
+}
+
+impl Default for SendingHours {
+    /// Nobody is to be solicited outside of these (47 CFR 64.1200(c)(1)).
+    fn default() -> Self {
+        Self { open: "08:00".to_owned(), close: "21:00".to_owned() }
+    }
+}
+
+impl SendingHours {
+    /// The window that they make.
+    pub(crate) fn window(&self) -> anyhow::Result<Window> {
+        let read = |text: &str, setting| {
+            hours::minute(text).with_context(|| format!("{setting} must be a time of day such as 08:00"))
+        };
+        let open = read(&self.open, "sending_hours.open")?;
+        let close = read(&self.close, "sending_hours.close")?;
+        ensure!(open < close, "sending_hours.close must be after sending_hours.open");
+        Ok(Window { open, close })
+    }
 }
 
 /// The configuration of `muster-control-plane migrate`. It often runs with the settings of the service beside its own,

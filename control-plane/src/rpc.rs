@@ -28,6 +28,7 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::db::{Database, Micros};
+use crate::hours::Window;
 use crate::nudge::Nudges;
 
 /// The longest display name, in characters.
@@ -39,6 +40,8 @@ pub(crate) struct Api {
     pub(crate) db: Database,
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) config: Arc<Config>,
+    /// The platform's hours.
+    pub(crate) hours: Window,
 }
 
 /// Who is calling. The access layer has put it there; without it, nothing runs.

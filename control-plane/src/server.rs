@@ -62,7 +62,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let db = Database::new(&config.database)?;
     let bus = Bus::connect(&config.nats, "control-plane").await?;
     let nudges = Arc::new(Nudges::default());
-    let api = Api { db: db.clone(), nudges: nudges.clone(), config: config.clone() };
+    let hours = config.sending_hours.window()?;
+    let api = Api { db: db.clone(), nudges: nudges.clone(), config: config.clone(), hours };
     let access = Access::new(db.clone(), &config.operator_key);
     let tasks = Tasks::default();
     let (health, service) = Health::new(&tasks).await;
@@ -74,6 +75,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         nudges,
         claim_deadline: config.claim_deadline(),
         order_deadline: config.order_deadline(),
+        hours,
     };
     let serve = async {
         db.ready().await?;

@@ -1,10 +1,12 @@
 //! Tenants.
 
+use deadpool_postgres::Transaction;
 use muster_domain::id::TenantId;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx};
+use crate::hours::Window;
 use crate::store::{Page, query, query_one, query_opt};
 
 /// Whether a tenant may work.
@@ -70,6 +72,18 @@ pub(crate) async fn tenant_insert(
 pub(crate) async fn tenant_get(tx: &SystemTx<'_>, id: TenantId) -> Result<Option<Tenant>> {
     let sql = include_str!("tenants/tenant_get.sql");
     Ok(query_opt(tx, sql, &[&id.0]).await?.map(Tenant::from))
+}
+
+/// The hours in which a tenant's texts may go out; none where there is no such tenant.
+pub(crate) async fn tenant_window(tx: &Transaction<'_>, id: Uuid) -> Result<Window> {
+    let row = query_opt(tx, include_str!("tenants/tenant_window.sql"), &[&id]).await?;
+    Ok(row.as_ref().map_or(Window { open: 0, close: 0 }, Window::from))
+}
+
+impl From<&Row> for Window {
+    fn from(row: &Row) -> Self {
+        Self { open: row.get("open_minute"), close: row.get("close_minute") }
+    }
 }
 
 pub(crate) async fn tenants_list(tx: &SystemTx<'_>, page: &Page<Uuid>) -> Result<Vec<Tenant>> {
