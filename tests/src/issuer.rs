@@ -80,7 +80,8 @@ impl Issuer {
         };
         issuer.serve().await?;
         issuer.url = format!("http://{}", issuer.address);
-        issuer.answer(DISCOVERY, json!({ "issuer": issuer.url, "jwks_uri": format!("{}{KEYS}", issuer.url) }));
+        issuer
+            .answer(DISCOVERY, json!({ "issuer": issuer.url, "jwks_uri": format!("{}{KEYS}", issuer.url) }));
         issuer.rotate()?;
         Ok(issuer)
     }

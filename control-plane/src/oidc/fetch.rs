@@ -71,7 +71,8 @@ impl Fetcher {
         let discovery = self.url(&discovery).context("the issuer is no URL to ask")?;
         let document = self.get(discovery).await.context("the discovery document")?;
         let document: Option<Discovery> = serde_json::from_slice(&document).ok();
-        let Discovery { issuer: said, jwks_uri } = document.context("the discovery document is unreadable")?;
+        let Discovery { issuer: said, jwks_uri } =
+            document.context("the discovery document is unreadable")?;
         ensure!(said == issuer, "the discovery document is of another issuer");
         let keys = self.url(&jwks_uri).context("the keys are at no URL to ask")?;
         let document = self.get(keys).await.context("the keys")?;
