@@ -2,6 +2,7 @@
 //! it is asked, and can go away, come back and lie.
 
 mod key;
+mod tls;
 
 use std::collections::HashMap;
 use std::net::SocketAddr;
@@ -19,8 +20,10 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
 use tokio::task::{AbortHandle, JoinSet};
+use tokio_rustls::TlsAcceptor;
 
 use self::key::Key;
 
@@ -38,6 +41,7 @@ const LIFETIME_S: i64 = 300;
 pub struct Issuer {
     address: SocketAddr,
     url: String,
+    tls: Option<TlsAcceptor>,
     keys: Vec<Key>,
     documents: Arc<Mutex<Documents>>,
     serving: Option<AbortHandle>,
@@ -66,20 +70,34 @@ impl From<Value> for Answer {
 }
 
 impl Issuer {
-    /// An issuer on a free port, with one key for each algorithm.
+    /// An issuer over plaintext HTTP on a free port, with one key for each algorithm.
     ///
     /// # Errors
     /// Where there is no port.
     pub async fn start() -> anyhow::Result<Self> {
+        Self::begin("http", None).await
+    }
+
+    /// An issuer over HTTPS, and the certificate in PEM that makes callers trust it.
+    ///
+    /// # Errors
+    /// Where there is no port.
+    pub async fn start_with_tls() -> anyhow::Result<(Self, String)> {
+        let (tls, certificate) = tls::acceptor()?;
+        Ok((Self::begin("https", Some(tls)).await?, certificate))
+    }
+
+    async fn begin(scheme: &str, tls: Option<TlsAcceptor>) -> anyhow::Result<Self> {
         let mut issuer = Self {
             address: SocketAddr::from(([127, 0, 0, 1], 0)),
             url: String::new(),
+            tls,
             keys: Vec::new(),
             documents: Arc::default(),
             serving: None,
         };
         issuer.serve().await?;
-        issuer.url = format!("http://{}", issuer.address);
+        issuer.url = format!("{scheme}://{}", issuer.address);
         issuer
             .answer(DISCOVERY, json!({ "issuer": issuer.url, "jwks_uri": format!("{}{KEYS}", issuer.url) }));
         issuer.rotate()?;
@@ -99,7 +117,8 @@ impl Issuer {
         self.stop();
         let listener = TcpListener::bind(self.address).await.context("the issuer's port")?;
         self.address = listener.local_addr()?;
-        self.serving = Some(tokio::spawn(run(listener, self.documents.clone())).abort_handle());
+        self.serving =
+            Some(tokio::spawn(run(listener, self.tls.clone(), self.documents.clone())).abort_handle());
         Ok(())
     }
 
@@ -183,14 +202,27 @@ fn lock(documents: &Mutex<Documents>) -> MutexGuard<'_, Documents> {
 }
 
 /// Serves until aborted, and its connections with it.
-async fn run(listener: TcpListener, documents: Arc<Mutex<Documents>>) {
+async fn run(listener: TcpListener, tls: Option<TlsAcceptor>, documents: Arc<Mutex<Documents>>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
-        let documents = documents.clone();
-        let service = service_fn(move |request| std::future::ready(answer(&documents, &request)));
-        connections.spawn(http1::Builder::new().serve_connection(TokioIo::new(stream), service));
+        let (tls, documents) = (tls.clone(), documents.clone());
+        // Callers come and go, and some do not trust us: nothing to tell anybody.
+        connections.spawn(async move {
+            match tls {
+                None => speak(stream, documents).await,
+                Some(tls) => speak(tls.accept(stream).await?, documents).await,
+            }
+        });
         while connections.try_join_next().is_some() {}
     }
+}
+
+async fn speak<S>(stream: S, documents: Arc<Mutex<Documents>>) -> anyhow::Result<()>
+where
+    S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
+    let service = service_fn(|request| std::future::ready(answer(&documents, &request)));
+    Ok(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await?)
 }
 
 fn answer(documents: &Mutex<Documents>, request: &Request<Incoming>) -> http::Result<Response<Full<Bytes>>> {

@@ -80,7 +80,6 @@ impl Claims {
         if pin.audience.is_empty() || !self.aud.has(&pin.audience) {
             return Err(Refused::Audience);
         }
-        #[expect(clippy::as_conversions, reason = "microseconds of this age are exact in 53 bits")]
         let now_s = now_us as f64 / MICROS;
         let expires_s = self.exp.ok_or(Refused::Expired)?;
         if expires_s <= now_s - LEEWAY_S || expires_s > now_s + LIFETIME_MAX_S + LEEWAY_S {
@@ -94,7 +93,7 @@ impl Claims {
         }
         // Some issuers write the string "true" here; it is not what the standard says, so it is not believed.
         let verified = self.email_verified == Value::Bool(true);
-        #[expect(clippy::as_conversions, reason = "within a day of now, so far from the ends of an i64")]
+        // Within a day of now, so far from the ends of what fits.
         let expires_us = (expires_s * MICROS) as i64;
         Ok(Identity { subject: self.sub, email: self.email.filter(|_| verified), expires_us })
     }

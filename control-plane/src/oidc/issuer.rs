@@ -4,8 +4,9 @@
 //! is not known: at most once in [`FETCH_PAUSE`], however many tokens come and whatever they say, and one fetch at a
 //! time. Only those wait for it who cannot be answered with what is there.
 //!
-//! A key that the issuer took back is refused [`KEYS_FRESH`] later at the latest. While the issuer does not answer, the
-//! keys that it published last stay good for [`KEYS_AGE_MAX`], because its outage must not lock everybody out of ours.
+//! A key that the issuer took back is refused [`KEYS_FRESH`] later at the latest, and [`FAILURE_FRESH`] more where a fetch
+//! failed meanwhile. While the issuer does not answer, the keys that it published last stay good for [`KEYS_AGE_MAX`],
+//! because its outage must not lock everybody out of ours.
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -24,7 +25,8 @@ pub(super) const KEYS_FRESH: Duration = Duration::from_mins(10);
 pub(super) const KEYS_AGE_MAX: Duration = Duration::from_hours(1);
 /// How long after the beginning of one fetch the next may begin. More than a fetch takes.
 pub(super) const FETCH_PAUSE: Duration = Duration::from_secs(10);
-/// How long a fetch that failed lets old keys stand in. Then somebody has to wait for an answer again.
+/// How long a fetch that failed lets old keys stand in. Then somebody has to wait for an answer again: so keys that the
+/// issuer has taken back meanwhile do not stay good only because nobody asked.
 const FAILURE_FRESH: Duration = Duration::from_mins(1);
 
 /// An issuer and what is known of its keys.

@@ -180,7 +180,7 @@ async fn what_is_no_token_is_refused_without_asking_anybody() {
     let long = scene.issuer.mint(Algorithm::Es256, &with(scene.claims(), "x", json!("x".repeat(8_192))));
     let five = format!("{}.e30.e30", scene.token());
     for text in ["", ".", "..", "a.b.c", "e30.e30.e30", "mk_live_something", &five, &long] {
-        assert!(peek(text).is_none_or(|claimed| claimed.issuer.is_empty()), "{text}");
+        assert!(peek(text).is_none(), "{text}");
         assert_eq!(scene.verify(text).await, Err(Refused::Malformed), "{text}");
     }
     assert_eq!(scene.fetches(), 0);

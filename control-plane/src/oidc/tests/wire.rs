@@ -1,7 +1,5 @@
 //! What issuers answer, and where we let ourselves be sent.
 
-use std::io::Write as _;
-
 use muster_tests::issuer::Answer;
 use serde_json::json;
 
@@ -56,12 +54,34 @@ async fn plaintext_is_only_for_tests() {
 }
 
 #[tokio::test]
-async fn authorities_are_those_of_the_host_and_of_the_settings() {
+async fn a_certificate_is_trusted_because_of_the_settings() {
+    let (issuer, certificate) = Issuer::start_with_tls().await.expect("an issuer");
     let folder = tempfile::tempdir().expect("a folder");
     let path = folder.path().join("ca.pem");
     let config = Oidc { insecure_issuers: false, ca: Some(path.clone()) };
-    let built = || Verifier::new(&config, Tasks::default()).map(drop);
-    assert!(format!("{:#}", built().expect_err("no file")).contains("oidc.ca"));
-    std::fs::File::create(&path).and_then(|mut file| file.write_all(b"no PEM")).expect("written");
-    assert!(format!("{:#}", built().expect_err("no certificate")).contains("oidc.ca"));
+    let built = || Verifier::new(&config, Tasks::default());
+    let fault = || format!("{:#}", built().map(drop).expect_err("not usable"));
+    assert!(fault().starts_with("oidc.ca: "), "{}", fault());
+    std::fs::write(&path, "no PEM").expect("written");
+    assert_eq!(fault(), "oidc.ca has no certificate");
+    std::fs::write(&path, certificate).expect("written");
+
+    let pin = Pin { issuer: issuer.url().to_owned(), audience: AUDIENCE.to_owned() };
+    let token = issuer.mint(Algorithm::Rs256, &issuer.claims(AUDIENCE, "alice"));
+    let strangers = Verifier::new(&Oidc::default(), Tasks::default()).expect("a verifier");
+    assert_eq!(strangers.verify(&token, &pin).await, Err(Refused::Unreachable));
+    assert_eq!(issuer.asked(DISCOVERY), 0);
+    let trusting = built().expect("a verifier");
+    assert_eq!(trusting.verify(&token, &pin).await.expect("good").subject, "alice");
+
+    // Nor does an issuer that we trust send us on in plaintext.
+    issuer.answer(DISCOVERY, json!({ "issuer": issuer.url(), "jwks_uri": "http://127.0.0.1:9/keys" }));
+    let trusting = built().expect("a verifier");
+    assert_eq!(trusting.verify(&token, &pin).await, Err(Refused::Unreachable));
+}
+
+/// Some hosts have none at all, and the control-plane has to start there, too.
+#[test]
+fn no_authority_is_no_reason_to_fail() {
+    fetch::trusting_nobody().expect("a client");
 }
