@@ -16,7 +16,7 @@ use crate::config::Oidc;
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(2);
 /// How long both documents may take together.
-const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// Bytes of one document at most.
 const DOCUMENT_BYTES_MAX: usize = 256 * 1024;
 
@@ -36,7 +36,7 @@ struct Discovery {
 impl Fetcher {
     /// A fetcher that trusts the certificate authorities of the host and those that the settings name.
     pub(super) fn new(config: &Oidc) -> anyhow::Result<Self> {
-        let client = match &config.ca {
+        let client = match config.ca.as_ref().filter(|path| !path.as_os_str().is_empty()) {
             Some(path) => {
                 let pem = std::fs::read(path).with_context(|| format!("oidc.ca: {}", path.display()))?;
                 let found = Certificate::from_pem_bundle(&pem).context("oidc.ca is not in PEM")?;

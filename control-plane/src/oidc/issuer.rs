@@ -16,15 +16,16 @@ use muster_runtime::supervise::Tasks;
 use tokio_util::sync::CancellationToken;
 
 use super::Refused;
-use super::fetch::Fetcher;
+use super::fetch::{FETCH_TIMEOUT, Fetcher};
 use super::keys::{Key, Keys, Wanted};
 
 /// How old keys may be while their issuer answers.
 pub(super) const KEYS_FRESH: Duration = Duration::from_mins(10);
 /// How old keys may be while it does not.
 pub(super) const KEYS_AGE_MAX: Duration = Duration::from_hours(1);
-/// How long after the beginning of one fetch the next may begin. More than a fetch takes.
+/// How long after the beginning of one fetch the next may begin. By then the one before is over.
 pub(super) const FETCH_PAUSE: Duration = Duration::from_secs(10);
+const _: () = assert!(FETCH_TIMEOUT.as_secs() < FETCH_PAUSE.as_secs());
 /// How long a fetch that failed lets old keys stand in. Then somebody has to wait for an answer again: so keys that the
 /// issuer has taken back meanwhile do not stay good only because nobody asked.
 const FAILURE_FRESH: Duration = Duration::from_mins(1);
@@ -138,7 +139,7 @@ impl State {
     /// Whether a fetch may begin.
     fn may_fetch(&self, now: Instant) -> bool {
         let paused = |fetch: &Fetch| now.duration_since(fetch.began) >= FETCH_PAUSE;
-        self.running().is_none() && self.fetch.as_ref().is_none_or(paused)
+        self.fetch.as_ref().is_none_or(paused)
     }
 
     /// The end of the fetch that is under way.

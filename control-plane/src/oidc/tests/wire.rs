@@ -1,5 +1,9 @@
 //! What issuers answer, and where we let ourselves be sent.
 
+use std::net::TcpListener;
+use std::time::Duration;
+
+use futures::future::join_all;
 use muster_tests::issuer::Answer;
 use serde_json::json;
 
@@ -38,6 +42,21 @@ async fn what_is_published_wrongly_is_not_taken() {
 
     scene.issuer.answer(DISCOVERY, keys_at(&elsewhere));
     verifier().verify(&scene.token(), &scene.pin).await.expect("keys may be anywhere on the web");
+}
+
+/// The clock goes on by itself here, as soon as nothing is left to do.
+#[tokio::test(start_paused = true)]
+async fn an_issuer_that_says_nothing_is_not_waited_for() {
+    let scene = Scene::new().await;
+    let silent = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let pin = Pin { issuer: format!("http://{}", silent.local_addr().expect("bound")), ..scene.pin.clone() };
+    let mut claims = scene.claims();
+    claims["iss"] = pin.issuer.as_str().into();
+    let token = scene.issuer.mint(Algorithm::EdDsa, &claims);
+    let began = clock::instant();
+    let waiting = (0..10).map(|_| scene.verifier.verify(&token, &pin));
+    assert_eq!(join_all(waiting).await, vec![Err(Refused::Unreachable); 10]);
+    assert!(clock::since(began) <= fetch::FETCH_TIMEOUT + Duration::from_millis(10));
 }
 
 #[tokio::test]
