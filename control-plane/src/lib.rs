@@ -5,6 +5,7 @@
 
 pub mod config;
 pub mod db;
+mod hours;
 mod import;
 mod nudge;
 #[cfg_attr(not(test), expect(dead_code, reason = "the access layer takes it up next"))]

@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use muster_domain::id::TenantId;
+use muster_domain::permission::Permission;
 use muster_domain::status::{Decision, Status as MessageStatus};
 use muster_proto::v1::texting_service_server::TextingService;
 use muster_proto::v1::{ClaimContactsRequest, ClaimContactsResponse, Message, SendMessageRequest};
+use muster_runtime::access::Caller;
 use muster_runtime::{Error, Result};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -15,6 +17,7 @@ use crate::rpc::campaigns::CAMPAIGN;
 use crate::rpc::messages::{MESSAGE, encode};
 use crate::rpc::{Api, caller, resource};
 use crate::store::campaigns::{Campaign, CampaignState, Mode, campaign_get};
+use crate::store::conversations::conversation_assign;
 use crate::store::messages::{
     self, assignment_end, assignments_claim, message_expire_time_set, message_get, messages_get,
 };
@@ -28,12 +31,23 @@ const CLAIM_MAX: i64 = 200;
 /// The longest name of a texter or a session, in characters.
 const NAME_CHARS_MAX: usize = 100;
 
-fn texter(text: &str) -> Result<&str> {
-    let sound = (1..=NAME_CHARS_MAX).contains(&text.chars().count()) && !text.contains('\0');
+/// Who takes contacts or sends: the caller, or whom a caller names who may send in the name of any texter.
+fn texter(caller: Caller, text: &str) -> Result<String> {
+    let own = caller.name();
+    if text.is_empty() || text == own {
+        return Ok(own);
+    }
+    if !caller.may(Permission::TextingDelegate) {
+        return Err(Error::forbidden(format!(
+            "to send in another's name needs the permission {}",
+            Permission::TextingDelegate
+        )));
+    }
+    let sound = text.chars().count() <= NAME_CHARS_MAX && !text.contains('\0');
     if sound {
-        Ok(text)
+        Ok(text.to_owned())
     } else {
-        Err(Error::invalid("texter", format!("must have 1 to {NAME_CHARS_MAX} characters")))
+        Err(Error::invalid("texter", format!("must have at most {NAME_CHARS_MAX} characters")))
     }
 }
 
@@ -82,6 +96,7 @@ async fn click(
     let moved = decide(tx, Decision::Queue, MessageStatus::Created, &[attempt], &cause).await?;
     let ids: Vec<Uuid> = moved.iter().map(|transition| transition.message).collect();
     queue_return(tx, &ids, &vec![now; ids.len()]).await?;
+    conversation_assign(tx, message, texter, now).await?;
     Ok(record(tx, &moved).await?)
 }
 
@@ -92,11 +107,11 @@ async fn message_of(tx: &TenantTx<'_>, id: Uuid, name: &str) -> Result<messages:
 impl Api {
     async fn send(
         &self,
-        tenant: TenantId,
-        id: Uuid,
+        caller: Caller,
+        (tenant, id): (TenantId, Uuid),
         request: &SendMessageRequest,
     ) -> Result<messages::Message> {
-        let texter = texter(&request.texter)?;
+        let texter = &*texter(caller, &request.texter)?;
         let session = session(&request.session)?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
@@ -131,7 +146,7 @@ impl TextingService for Api {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let (tenant, id) = resource(caller, CAMPAIGN, &request.campaign, "campaign")?;
-        let texter = texter(&request.texter)?;
+        let texter = &*texter(caller, &request.texter)?;
         let count = count(request.count)?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
@@ -151,7 +166,7 @@ impl TextingService for Api {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let (tenant, id) = resource(caller, MESSAGE, &request.name, "name")?;
-        let message = self.send(tenant, id, &request).await?;
+        let message = self.send(caller, (tenant, id), &request).await?;
         Ok(Response::new(encode(tenant, message)))
     }
 }

@@ -1,12 +1,42 @@
-//! Tenants and their keys.
+//! Tenants.
 
 use muster_domain::id::TenantId;
-use muster_runtime::key::KeyHash;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx};
-use crate::store::{Page, execute, query, query_one, query_opt};
+use crate::store::{Page, query, query_one, query_opt};
+
+/// Whether a tenant may work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum TenantState {
+    /// It may.
+    Active,
+    /// It may not, until it is resumed: nobody signs in, and nothing is sent.
+    Suspended,
+    /// It may not, and will be purged.
+    Deleted,
+}
+
+impl TenantState {
+    /// How the database numbers it.
+    pub(crate) fn code(self) -> i16 {
+        match self {
+            Self::Active => 1,
+            Self::Suspended => 2,
+            Self::Deleted => 3,
+        }
+    }
+
+    /// The state with this number; one that is unknown may not work.
+    pub(crate) fn from_code(code: i16) -> Self {
+        match code {
+            1 => Self::Active,
+            2 => Self::Suspended,
+            _ => Self::Deleted,
+        }
+    }
+}
 
 /// A tenant.
 pub(crate) struct Tenant {
@@ -45,15 +75,4 @@ pub(crate) async fn tenant_get(tx: &SystemTx<'_>, id: TenantId) -> Result<Option
 pub(crate) async fn tenants_list(tx: &SystemTx<'_>, page: &Page<Uuid>) -> Result<Vec<Tenant>> {
     let sql = include_str!("tenants/tenants_list.sql");
     Ok(query(tx, sql, &[&page.after, &page.limit]).await?.into_iter().map(Tenant::from).collect())
-}
-
-/// Replaces the tenant's key. Returns whether there is such a tenant.
-pub(crate) async fn tenant_key_set(tx: &SystemTx<'_>, id: TenantId, key: KeyHash) -> Result<bool> {
-    let sql = include_str!("tenants/tenant_key_set.sql");
-    Ok(execute(tx, sql, &[&id.0, &&key.0[..]]).await? == 1)
-}
-
-pub(crate) async fn tenant_by_key(tx: &SystemTx<'_>, key: KeyHash) -> Result<Option<TenantId>> {
-    let sql = include_str!("tenants/tenant_by_key.sql");
-    Ok(query_opt(tx, sql, &[&&key.0[..]]).await?.map(|row| TenantId(row.get(0))))
 }
