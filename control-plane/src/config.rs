@@ -1,5 +1,6 @@
 //! What the control-plane is told when it starts.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
@@ -31,6 +32,9 @@ pub struct Config {
     pub internal_token: SecretString,
     /// The key of the operator.
     pub operator_key: SecretString,
+    /// Sign-in with OpenID Connect.
+    #[serde(default)]
+    pub oidc: Oidc,
     /// The public URL of the gateway, which providers call.
     pub public_base_url: String,
     /// When people may be texted, by their own clocks.
@@ -118,6 +122,18 @@ pub struct Migrate {
 pub struct MigrateDatabase {
     /// As the owner of the schema, who may create roles.
     pub owner_url: SecretString,
+}
+
+/// How the issuers of OpenID Connect tokens are reached. Which issuer a tenant is pinned to is the tenant's own setting.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Oidc {
+    /// Whether keys may be fetched over plaintext HTTP: for tests and development only.
+    #[serde(default)]
+    pub insecure_issuers: bool,
+    /// A PEM file of certificate authorities that are trusted beside those of the host.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
 }
 
 /// An address to listen on.
