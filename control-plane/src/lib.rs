@@ -8,7 +8,6 @@ pub mod db;
 mod hours;
 mod import;
 mod nudge;
-#[cfg_attr(not(test), expect(dead_code, reason = "the access layer takes it up next"))]
 mod oidc;
 mod rpc;
 pub mod server;

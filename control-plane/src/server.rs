@@ -30,6 +30,7 @@ use tonic::{Request, Status};
 use crate::config::Config;
 use crate::db::Database;
 use crate::nudge::Nudges;
+use crate::oidc::Verifier;
 use crate::rpc::Api;
 use crate::rpc::access::Access;
 use crate::rpc::directory::Directory;
@@ -64,8 +65,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let nudges = Arc::new(Nudges::default());
     let hours = config.sending_hours.window()?;
     let api = Api { db: db.clone(), nudges: nudges.clone(), config: config.clone(), hours };
-    let access = Access::new(db.clone(), &config.operator_key);
     let tasks = Tasks::default();
+    let verifier = Verifier::new(&config.oidc, tasks.clone())?;
+    let access = Access::new(db.clone(), &config.operator_key, verifier);
     let (health, service) = Health::new(&tasks).await;
     serve_api(&config, api.clone(), access.clone(), service.clone(), &tasks).await?;
     serve_internal(&config, api, Directory { db: db.clone(), access }, service, &tasks).await?;

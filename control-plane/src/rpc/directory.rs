@@ -70,9 +70,8 @@ impl DirectoryService for Directory {
                     .map_err(|_| Error::invalid("key_hash", "must have 32 bytes"))?;
                 self.access.holder(KeyHash(hash)).await?
             }
-            Some(authenticate_request::Credential::Token(_)) | None => {
-                return Err(Error::unauthenticated().into());
-            }
+            Some(authenticate_request::Credential::Token(token)) => self.access.signed_in(&token).await?,
+            None => return Err(Error::invalid("credential", "is required").into()),
         };
         Ok(Response::new(encode_caller(caller)))
     }

@@ -74,6 +74,28 @@ pub(crate) async fn tenant_get(tx: &SystemTx<'_>, id: TenantId) -> Result<Option
     Ok(query_opt(tx, sql, &[&id.0]).await?.map(Tenant::from))
 }
 
+/// A tenant that is pinned to an issuer and one of some audiences.
+pub(crate) struct Pinned {
+    pub(crate) tenant: TenantId,
+    pub(crate) state: TenantState,
+    pub(crate) audience: String,
+}
+
+/// The tenants that are pinned to `issuer` and one of `audiences`.
+pub(crate) async fn tenants_by_pin(
+    tx: &SystemTx<'_>,
+    issuer: &str,
+    audiences: &[String],
+) -> Result<Vec<Pinned>> {
+    let rows = query(tx, include_str!("tenants/tenants_by_pin.sql"), &[&issuer, &audiences]).await?;
+    let pinned = rows.into_iter().map(|row| Pinned {
+        tenant: TenantId(row.get("id")),
+        state: TenantState::from_code(row.get("state")),
+        audience: row.get("oidc_audience"),
+    });
+    Ok(pinned.collect())
+}
+
 /// The hours in which a tenant's texts may go out; none where there is no such tenant.
 pub(crate) async fn tenant_window(tx: &Transaction<'_>, id: Uuid) -> Result<Window> {
     let row = query_opt(tx, include_str!("tenants/tenant_window.sql"), &[&id]).await?;
