@@ -8,6 +8,7 @@ pub mod db;
 mod import;
 mod nudge;
 mod rpc;
+pub mod secrets;
 pub mod server;
 mod store;
 mod work;

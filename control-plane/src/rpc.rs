@@ -24,6 +24,7 @@ use uuid::Uuid;
 use crate::config::Config;
 use crate::db::Database;
 use crate::nudge::Nudges;
+use crate::secrets::Secrets;
 
 /// The longest display name, in characters.
 const DISPLAY_NAME_CHARS_MAX: usize = 200;
@@ -32,6 +33,7 @@ const DISPLAY_NAME_CHARS_MAX: usize = 200;
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) db: Database,
+    pub(crate) secrets: Secrets,
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) config: Arc<Config>,
 }
