@@ -17,6 +17,7 @@ mod receipts;
 mod scaling;
 mod scene;
 mod schema;
+mod secrets;
 mod servers;
 mod settings;
 mod stories;

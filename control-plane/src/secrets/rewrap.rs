@@ -42,7 +42,7 @@ pub async fn rewrap(config: config::Rewrap) -> anyhow::Result<()> {
             break;
         }
     }
-    tracing::info!(rewrapped, kek = keys.current(), "accounts were re-wrapped");
+    tracing::info!(kek = keys.current(), "{rewrapped} accounts were re-wrapped");
     let left = left(&pool, keys.current()).await?;
     ensure!(left.is_empty(), "left under another KEK: {}", left.join(", "));
     Ok(())

@@ -46,9 +46,10 @@ const INTERNAL_TOKEN: &str = "internal-token-of-this-stack-alone";
 /// The operator's key, the same each time: a developer's shell history stays good.
 const OPERATOR_KEY: &str = "operator-key-for-local-use-only";
 
-/// What secrets of provider accounts are sealed under, the same each time: what a developer kept stays readable.
+/// The id of the key that secrets of provider accounts are sealed under.
 const KEK_ID: &str = "local";
-const KEK: &str = "a2V5LWVuY3J5cHRpb24ta2V5LWZvci1sb2NhbC11c2U=";
+/// That key, the same each time: what a developer kept stays readable.
+pub const KEK: &str = "a2V5LWVuY3J5cHRpb24ta2V5LWZvci1sb2NhbC11c2U=";
 
 /// Ports, once they are chosen.
 pub(super) struct Chosen {
