@@ -231,19 +231,19 @@ async fn accounts_are_changed_and_rewrapped_at_once_and_no_change_is_lost() -> R
     stack.control_plane.set_env("MUSTER_KEK__CURRENT", "k2");
     // The first control-plane goes on sealing under the old KEK while the second seals under the new one.
     let (_second, operator) = stack.another_control_plane().await?;
-    let change = |number: usize| ProviderAccount {
-        name: organization.account.clone(),
-        display_name: if number % 2 == 0 { format!("Name {number}") } else { String::new() },
-        account_sid: if number % 2 == 1 { format!("AC{number}") } else { String::new() },
-        ..ProviderAccount::default()
-    };
+    let same = ProviderAccount { name: organization.account.clone(), ..ProviderAccount::default() };
     for round in 0..10 {
-        let (old, new) = (change(2 * round), change(2 * round + 1));
-        let both = (organization.client.update_account(old), operator.update_account(new));
-        let (rewrapped, old, new) = tokio::join!(stack.run_command("rewrap-secrets"), both.0, both.1);
-        drop((rewrapped, old?, new?));
+        let wanted = (format!("Name {round}"), format!("AC{round}"));
+        let name = ProviderAccount { display_name: wanted.0.clone(), ..same.clone() };
+        let sid = ProviderAccount { account_sid: wanted.1.clone(), ..same.clone() };
+        // The command fails where an account is sealed under the old KEK behind its back; it need not.
+        let (_, old, new) = tokio::join!(
+            stack.run_command("rewrap-secrets"),
+            organization.client.update_account(name),
+            operator.update_account(sid)
+        );
+        drop((old?, new?));
         let account = organization.client.account(&organization.account).await?;
-        let wanted = (format!("Name {}", 2 * round), format!("AC{}", 2 * round + 1));
         ensure!((account.display_name, account.account_sid) == wanted, "a change was lost in round {round}");
     }
     stack.run_command("rewrap-secrets").await?;
