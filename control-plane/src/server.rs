@@ -71,7 +71,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     };
     let serve = async {
         db.ready().await?;
-        secrets.report_unopened(&db).await?;
+        if let Err(error) = secrets.report_unopened(&db).await {
+            tracing::warn!(error = format!("{error:#}"), "cannot tell whether all accounts can be opened");
+        }
         work::start(&work, &tasks);
         health.serving().await;
         std::future::pending::<anyhow::Result<()>>().await
