@@ -1,12 +1,14 @@
 //! What the control-plane is told when it starts.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use muster_runtime::config::{Log, Nats};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
 
 use crate::hours::{self, Window};
 
@@ -16,6 +18,8 @@ use crate::hours::{self, Window};
 pub struct Config {
     /// PostgreSQL.
     pub database: Database,
+    /// What secrets are sealed under.
+    pub kek: Kek,
     /// NATS.
     pub nats: Nats,
     /// Logging.
@@ -104,6 +108,47 @@ impl SendingHours {
         ensure!(open < close, "sending_hours.close must be after sending_hours.open");
         Ok(Window { open, close })
     }
+}
+
+/// The key-encryption keys (KEKs), which wrap the keys that secrets are sealed with. The database never has them: what
+/// it holds is of no use without.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kek {
+    /// The id of the one that new secrets are sealed under.
+    pub current: String,
+    /// Keys by id: 32 bytes in base64 each.
+    #[serde(default, deserialize_with = "keys")]
+    pub keys: BTreeMap<String, SecretString>,
+    /// A folder with more of them, such as a mounted secret of Kubernetes: one file each, named by its id.
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
+}
+
+/// The keys; an error that does not quote what was found in their place.
+fn keys<'de, D: Deserializer<'de>>(given: D) -> Result<BTreeMap<String, SecretString>, D::Error> {
+    let keys = BTreeMap::deserialize(given);
+    keys.map_err(|_| D::Error::custom("must hold a key for each id, such as kek.keys.k1 = \"...\""))
+}
+
+/// The configuration of `muster-control-plane rewrap-secrets`. Like `migrate` it often runs with the settings of the
+/// service beside its own, and passes over what it does not know.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Rewrap {
+    /// PostgreSQL.
+    pub database: RewrapDatabase,
+    /// What secrets are sealed under from now on, and what they were sealed under before.
+    pub kek: Kek,
+    /// Logging.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// The role that sees the accounts of all tenants.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RewrapDatabase {
+    /// As `muster_system`.
+    pub system_url: SecretString,
 }
 
 /// The configuration of `muster-control-plane migrate`. It often runs with the settings of the service beside its own,

@@ -10,6 +10,7 @@ mod import;
 mod nudge;
 mod oidc;
 mod rpc;
+pub mod secrets;
 pub mod server;
 mod store;
 mod work;

@@ -30,6 +30,7 @@ use crate::config::Config;
 use crate::db::{Database, Micros};
 use crate::hours::Window;
 use crate::nudge::Nudges;
+use crate::secrets::Secrets;
 
 /// The longest display name, in characters.
 const DISPLAY_NAME_CHARS_MAX: usize = 200;
@@ -38,6 +39,7 @@ const DISPLAY_NAME_CHARS_MAX: usize = 200;
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) db: Database,
+    pub(crate) secrets: Secrets,
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) config: Arc<Config>,
     /// The platform's hours.

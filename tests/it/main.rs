@@ -18,6 +18,7 @@ mod receipts;
 mod scaling;
 mod scene;
 mod schema;
+mod secrets;
 mod servers;
 mod settings;
 mod stories;
