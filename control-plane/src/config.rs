@@ -1,10 +1,16 @@
 //! What the control-plane is told when it starts.
 
+use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Context as _, ensure};
 use muster_runtime::config::{Log, Nats};
 use secrecy::SecretString;
-use serde::Deserialize;
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer};
+
+use crate::hours::{self, Window};
 
 /// The configuration of `muster-control-plane`.
 #[derive(Clone, Debug, Deserialize)]
@@ -12,6 +18,8 @@ use serde::Deserialize;
 pub struct Config {
     /// PostgreSQL.
     pub database: Database,
+    /// What secrets are sealed under.
+    pub kek: Kek,
     /// NATS.
     pub nats: Nats,
     /// Logging.
@@ -28,8 +36,14 @@ pub struct Config {
     pub internal_token: SecretString,
     /// The key of the operator.
     pub operator_key: SecretString,
+    /// Sign-in with OpenID Connect.
+    #[serde(default)]
+    pub oidc: Oidc,
     /// The public URL of the gateway, which providers call.
     pub public_base_url: String,
+    /// When people may be texted, by their own clocks.
+    #[serde(default)]
+    pub sending_hours: SendingHours,
     /// How long a claim may stay without an outcome before its message is UNCONFIRMED, in seconds: more than a
     /// call may take.
     #[serde(default = "claim_deadline_s")]
@@ -65,6 +79,78 @@ pub struct Database {
     pub pool_size: usize,
 }
 
+/// When people may be texted, by their own clocks: of every time zone that their area code is in. A tenant can only make
+/// its own window narrower.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SendingHours {
+    /// From when, such as `08:00`.
+    pub open: String,
+    /// Until when, such as `21:00`; at the latest `24:00`.
+    pub close: String,
+}
+
+impl Default for SendingHours {
+    /// Nobody is to be solicited outside of these (47 CFR 64.1200(c)(1)).
+    fn default() -> Self {
+        Self { open: "08:00".to_owned(), close: "21:00".to_owned() }
+    }
+}
+
+impl SendingHours {
+    /// The window that they make.
+    pub(crate) fn window(&self) -> anyhow::Result<Window> {
+        let read = |text: &str, setting| {
+            hours::minute(text).with_context(|| format!("{setting} must be a time of day such as 08:00"))
+        };
+        let open = read(&self.open, "sending_hours.open")?;
+        let close = read(&self.close, "sending_hours.close")?;
+        ensure!(open < close, "sending_hours.close must be after sending_hours.open");
+        Ok(Window { open, close })
+    }
+}
+
+/// The key-encryption keys (KEKs), which wrap the keys that secrets are sealed with. The database never has them: what
+/// it holds is of no use without.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kek {
+    /// The id of the one that new secrets are sealed under.
+    pub current: String,
+    /// Keys by id: 32 bytes in base64 each.
+    #[serde(default, deserialize_with = "keys")]
+    pub keys: BTreeMap<String, SecretString>,
+    /// A folder with more of them, such as a mounted secret of Kubernetes: one file each, named by its id.
+    #[serde(default)]
+    pub folder: Option<PathBuf>,
+}
+
+/// The keys; an error that does not quote what was found in their place.
+fn keys<'de, D: Deserializer<'de>>(given: D) -> Result<BTreeMap<String, SecretString>, D::Error> {
+    let keys = BTreeMap::deserialize(given);
+    keys.map_err(|_| D::Error::custom("must hold a key for each id, such as kek.keys.k1 = \"...\""))
+}
+
+/// The configuration of `muster-control-plane rewrap-secrets`. Like `migrate` it often runs with the settings of the
+/// service beside its own, and passes over what it does not know.
+#[derive(Clone, Debug, Deserialize)]
+pub struct Rewrap {
+    /// PostgreSQL.
+    pub database: RewrapDatabase,
+    /// What secrets are sealed under from now on, and what they were sealed under before.
+    pub kek: Kek,
+    /// Logging.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// The role that sees the accounts of all tenants.
+#[derive(Clone, Debug, Deserialize)]
+pub struct RewrapDatabase {
+    /// As `muster_system`.
+    pub system_url: SecretString,
+}
+
 /// The configuration of `muster-control-plane migrate`. It often runs with the settings of the service beside its own,
 /// and passes over what it does not know: what it needs, it needs by name.
 #[derive(Clone, Debug, Deserialize)]
@@ -81,6 +167,18 @@ pub struct Migrate {
 pub struct MigrateDatabase {
     /// As the owner of the schema, who may create roles.
     pub owner_url: SecretString,
+}
+
+/// How the issuers of OpenID Connect tokens are reached. Which issuer a tenant is pinned to is the tenant's own setting.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Oidc {
+    /// Whether keys may be fetched over plaintext HTTP: for tests and development only.
+    #[serde(default)]
+    pub insecure_issuers: bool,
+    /// A PEM file of certificate authorities that are trusted beside those of the host.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
 }
 
 /// An address to listen on.

@@ -55,8 +55,7 @@ impl Database {
     pub fn new(config: &config::Database) -> anyhow::Result<Self> {
         Ok(Self {
             app: pool(&config.app_url, config.pool_size, None).context("database.app_url")?,
-            system: pool(&config.system_url, config.pool_size, Some(SYSTEM_OPTIONS))
-                .context("database.system_url")?,
+            system: system_pool(&config.system_url, config.pool_size)?,
         })
     }
 
@@ -101,6 +100,11 @@ impl Database {
     pub(crate) async fn system(&self) -> Result<Client> {
         Ok(self.system.get().await?)
     }
+}
+
+/// Connections for work on all tenants' rows.
+pub(crate) fn system_pool(url: &SecretString, size: usize) -> anyhow::Result<Pool> {
+    pool(url, size, Some(SYSTEM_OPTIONS)).context("database.system_url")
 }
 
 fn pool(url: &SecretString, size: usize, options: Option<&str>) -> anyhow::Result<Pool> {

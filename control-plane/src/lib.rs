@@ -5,9 +5,12 @@
 
 pub mod config;
 pub mod db;
+mod hours;
 mod import;
 mod nudge;
+mod oidc;
 mod rpc;
+pub mod secrets;
 pub mod server;
 mod store;
 mod work;

@@ -28,7 +28,9 @@ use uuid::Uuid;
 
 use crate::config::Config;
 use crate::db::{Database, Micros};
+use crate::hours::Window;
 use crate::nudge::Nudges;
+use crate::secrets::Secrets;
 
 /// The longest display name, in characters.
 const DISPLAY_NAME_CHARS_MAX: usize = 200;
@@ -37,8 +39,11 @@ const DISPLAY_NAME_CHARS_MAX: usize = 200;
 #[derive(Clone)]
 pub(crate) struct Api {
     pub(crate) db: Database,
+    pub(crate) secrets: Secrets,
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) config: Arc<Config>,
+    /// The platform's hours.
+    pub(crate) hours: Window,
 }
 
 /// Who is calling. The access layer has put it there; without it, nothing runs.

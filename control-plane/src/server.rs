@@ -30,9 +30,11 @@ use tonic::{Request, Status};
 use crate::config::Config;
 use crate::db::Database;
 use crate::nudge::Nudges;
+use crate::oidc::Verifier;
 use crate::rpc::Api;
 use crate::rpc::access::Access;
 use crate::rpc::directory::Directory;
+use crate::secrets::Secrets;
 use crate::work;
 
 /// The services of the API, as reflection names them.
@@ -54,29 +56,43 @@ const SERVICES: [&str; 12] = [
 /// Runs the control-plane until it is asked to stop, then drains.
 ///
 /// # Errors
-/// Where it cannot start: a listener, PostgreSQL's or NATS's address, a stream that is not as it must be, or a
+/// Where it cannot start: no key to seal secrets under, a listener, PostgreSQL's or NATS's address, a stream that is not as it must be, or a
 /// database that does not answer or has no schema for too long.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     table::check()?;
     let config = Arc::new(config);
+    let secrets = Secrets::new(&config.kek)?;
     let db = Database::new(&config.database)?;
     let bus = Bus::connect(&config.nats, "control-plane").await?;
     let nudges = Arc::new(Nudges::default());
-    let api = Api { db: db.clone(), nudges: nudges.clone(), config: config.clone() };
-    let access = Access::new(db.clone(), &config.operator_key);
+    let hours = config.sending_hours.window()?;
+    let api = Api {
+        db: db.clone(),
+        secrets: secrets.clone(),
+        nudges: nudges.clone(),
+        config: config.clone(),
+        hours,
+    };
     let tasks = Tasks::default();
+    let verifier = Verifier::new(&config.oidc, tasks.clone())?;
+    let access = Access::new(db.clone(), &config.operator_key, verifier);
     let (health, service) = Health::new(&tasks).await;
     serve_api(&config, api.clone(), access.clone(), service.clone(), &tasks).await?;
-    serve_internal(&config, api, Directory { db: db.clone(), access }, service, &tasks).await?;
+    let directory = Directory { db: db.clone(), secrets: secrets.clone(), access };
+    serve_internal(&config, api, directory, service, &tasks).await?;
     let work = work::Context {
         db: db.clone(),
         bus,
         nudges,
         claim_deadline: config.claim_deadline(),
         order_deadline: config.order_deadline(),
+        hours,
     };
     let serve = async {
         db.ready().await?;
+        if let Err(error) = secrets.report_unopened(&db).await {
+            tracing::warn!(error = format!("{error:#}"), "cannot tell whether all accounts can be opened");
+        }
         work::start(&work, &tasks);
         health.serving().await;
         std::future::pending::<anyhow::Result<()>>().await

@@ -24,5 +24,7 @@ pub mod internal {
     }
 }
 
+mod redacted;
+
 /// The descriptors of the public API, for server reflection.
 pub const PUBLIC_DESCRIPTORS: &[u8] = include_bytes!(concat!(env!("OUT_DIR"), "/public.binpb"));

@@ -2,15 +2,17 @@
 
 use std::fmt;
 
-/// Credentials and addresses of one provider account. `Debug` hides the secrets.
+use secrecy::SecretString;
+
+/// Credentials and addresses of one provider account. Its secrets are zeroized when it is dropped, and `Debug` hides them.
 #[derive(Clone)]
 pub struct Account {
     /// The provider's name of the account: Twilio's account SID; unused by Telnyx.
     pub account_sid: String,
     /// The secret that authenticates our calls: Twilio's auth token, Telnyx's API key.
-    pub api_secret: String,
+    pub api_secret: SecretString,
     /// What webhooks are verified with: Twilio's auth token, Telnyx's base64 public key.
-    pub webhook_key: String,
+    pub webhook_key: SecretString,
     /// Another base URL than the provider's own, set by an operator: a mock or a private gateway.
     pub base_url: Option<String>,
 }

@@ -9,6 +9,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
+use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
 use crate::edge::{self, Media};
@@ -34,7 +35,7 @@ impl Adapter for Telnyx {
 
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
         let base = account.base_url.as_deref().unwrap_or(self.base_url()).trim_end_matches('/');
-        let mut bearer = HeaderValue::try_from(["Bearer ", &account.api_secret].concat())?;
+        let mut bearer = HeaderValue::try_from(["Bearer ", account.api_secret.expose_secret()].concat())?;
         bearer.set_sensitive(true);
         let mut body = Vec::with_capacity(256 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::from(text)).expect("strings and lists always serialize");
@@ -67,7 +68,7 @@ impl Adapter for Telnyx {
             return Err(Forged::Stale);
         }
         let message = [timestamp.as_bytes(), b"|", request.body].concat();
-        if ed25519_fits(&account.webhook_key, &message, signature.as_bytes()) {
+        if ed25519_fits(account.webhook_key.expose_secret(), &message, signature.as_bytes()) {
             Ok(Verified::new(request))
         } else {
             Err(Forged::WrongSignature)

@@ -11,6 +11,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
+use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
 use crate::edge::{self, Media};
@@ -57,7 +58,7 @@ impl Adapter for Twilio {
 
     fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
         let signature = request.headers.get("x-twilio-signature").ok_or(Forged::Unsigned)?.as_bytes();
-        let hmac = Hmac::sha1(account.webhook_key.as_bytes());
+        let hmac = Hmac::sha1(account.webhook_key.expose_secret().as_bytes());
         if let Some(hex) = body_sha256(request.url) {
             // A body that is no form is not in the signed string itself: its hash, in the URL, is.
             let genuine = signed_by(&hmac, request.url, "", signature) && sha256_hex_fits(request.body, hex);
@@ -99,7 +100,7 @@ struct Refusal {
 }
 
 fn basic(account: &Account) -> Result<HeaderValue, http::Error> {
-    let pair = format!("{}:{}", account.account_sid, account.api_secret);
+    let pair = format!("{}:{}", account.account_sid, account.api_secret.expose_secret());
     let mut header = String::with_capacity("Basic ".len() + pair.len().div_ceil(3) * 4);
     header.push_str("Basic ");
     STANDARD.encode_string(pair, &mut header);

@@ -3,6 +3,7 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use muster_domain::provider::Provider;
 use muster_providers::{Account, Forged, WebhookRequest, adapter};
+use secrecy::SecretString;
 
 const TWILIO_TOKEN: &str = "12345678901234567890123456789012";
 const STATUS_URL: &str = "https://gw.muster.example/hooks/twilio/t1/status?tenant=acme";
@@ -87,7 +88,7 @@ const TELNYX_SIGNED_S: i64 = 1_700_000_000;
 fn telnyx(body: &str, timestamp: &str, now_s: i64) -> Result<(), Forged> {
     let account = Account {
         account_sid: String::new(),
-        api_secret: String::new(),
+        api_secret: SecretString::default(),
         webhook_key: "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=".into(),
         base_url: None,
     };

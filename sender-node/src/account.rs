@@ -86,8 +86,8 @@ fn read(listed: Listed, public_base_url: &str) -> Result<Account, Unanswered> {
         callback: format!("{public_base_url}/webhooks/{}/status", listed.webhook_token),
         credentials: muster_providers::Account {
             account_sid: listed.account_sid,
-            api_secret: listed.api_secret,
-            webhook_key: listed.webhook_key,
+            api_secret: listed.api_secret.into(),
+            webhook_key: listed.webhook_key.into(),
             base_url: Some(listed.base_url).filter(|url| !url.is_empty()),
         },
     })

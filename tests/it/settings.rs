@@ -36,3 +36,33 @@ async fn a_migration_passes_over_what_the_service_is_told() -> Result<()> {
     ensure!(nothing.contains("missing field") && nothing.contains("owner_url"), "{nothing}");
     Ok(())
 }
+
+#[tokio::test]
+async fn without_a_usable_kek_the_control_plane_does_not_start_and_says_why() -> Result<()> {
+    let others = [
+        ("MUSTER_DATABASE__APP_URL", "postgres://muster_app@127.0.0.1:1/muster"),
+        ("MUSTER_DATABASE__SYSTEM_URL", "postgres://muster_system@127.0.0.1:1/muster"),
+        ("MUSTER_NATS__URL", "nats://127.0.0.1:1"),
+        ("MUSTER_API__LISTEN", "127.0.0.1:0"),
+        ("MUSTER_INTERNAL__LISTEN", "127.0.0.1:0"),
+        ("MUSTER_INTERNAL_TOKEN", "token"),
+        ("MUSTER_OPERATOR_KEY", "key"),
+        ("MUSTER_PUBLIC_BASE_URL", "http://127.0.0.1:1"),
+    ];
+    let current = ("MUSTER_KEK__CURRENT", "k1");
+    let refusals: [(&[(&str, &str)], &str); 5] = [
+        (&[], "missing field `kek`"),
+        (&[current], "kek.current is `k1`, and neither kek.keys nor kek.folder has a key of that id"),
+        (&[current, ("MUSTER_KEK__KEYS__K1", "aHVudGVyMg==")], "kek.keys.k1 must hold 32 bytes in base64"),
+        // The key where the table of keys should be.
+        (&[current, ("MUSTER_KEK__KEYS", "aHVudGVyMg==")], "must hold a key for each id"),
+        (&[current, ("MUSTER_KEK__FOLDER", "nowhere")], "kek.folder, nowhere"),
+    ];
+    for (kek, why) in refusals {
+        for command in ["serve", "rewrap-secrets"] {
+            let said = said(command, &[&others[..], kek].concat()).await?;
+            ensure!(said.contains(why) && !said.contains("aHVudGVyMg"), "{command} with {kek:?}: {said}");
+        }
+    }
+    Ok(())
+}

@@ -8,6 +8,7 @@ mod guise;
 mod spec;
 mod usage;
 
+use std::ffi::OsString;
 use std::fs::File;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpStream};
@@ -108,6 +109,11 @@ impl Process {
     /// How it is started.
     pub(crate) fn spec(&self) -> &Spec {
         &self.spec
+    }
+
+    /// Sets a variable of its environment for when it is started again.
+    pub fn set_env(&mut self, name: &str, value: impl Into<OsString>) {
+        self.spec = self.spec.clone().env(name, value);
     }
 
     /// What logs and errors call it.

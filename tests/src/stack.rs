@@ -22,12 +22,12 @@ use serde::Serialize;
 use tokio::sync::OnceCell;
 
 pub use self::organization::{Organization, OrganizationOptions};
-pub use self::plan::{Ports, Service};
+pub use self::plan::{KEK, Ports, Service};
 pub use self::simulator::{Simulator, SimulatorOptions};
 use crate::binaries::{Binaries, binaries};
 use crate::canaries::{Canaries, plant_secret};
 use crate::client::Client;
-use crate::process::Usage;
+use crate::process::{Usage, run_to_end};
 use crate::servers::MAINTENANCE_DATABASE;
 use crate::wait;
 use crate::{NatsOptions, NatsServer, Postgres, PostgresOptions, Process, RunDir, Shared, shared};
@@ -213,6 +213,14 @@ impl Stack {
         health::serving(&api_url, &process).await?;
         let client = Client::new(&api_url, &self.endpoints.status_url, &self.endpoints.operator_key)?;
         Ok((process, client))
+    }
+
+    /// Runs another command of the control-plane, told the same as it will be when it is started again, to its end; an
+    /// error with what it said where it fails.
+    pub async fn run_command(&self, command: &str) -> Result<()> {
+        let mut spec = self.control_plane.spec().clone().arg(command);
+        spec.name = command.to_owned();
+        run_to_end(&self.run, spec).await
     }
 
     /// Waits until control-plane and gateway say that they serve.

@@ -8,9 +8,10 @@ use crate::tree::{self, File};
 const PAGE: &str = "docs/configuration.md";
 
 /// Where each service's settings are, the struct they begin with, and the section of the page that has them.
-const ROOTS: [(&str, &str, &str); 4] = [
+const ROOTS: [(&str, &str, &str); 5] = [
     ("control-plane/src/config.rs", "Config", "## Control-plane"),
     ("control-plane/src/config.rs", "Migrate", "## Migration"),
+    ("control-plane/src/config.rs", "Rewrap", "## Key-encryption keys"),
     ("sender-node/src/config.rs", "Config", "## Sender node"),
     ("gateway/src/config.rs", "Config", "## Gateway"),
 ];

@@ -11,22 +11,52 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tonic::{Request, Response, Status};
 
 use crate::db::{Database, Micros, SystemTx};
+use crate::oidc::{self, Pin, Refused, Verifier};
 use crate::rpc::{Api, caller};
 use crate::store::keys::key_by_secret;
-use crate::store::tenants::TenantState;
+use crate::store::members::member_sign_in;
+use crate::store::tenants::{Pinned, TenantState, tenants_by_pin};
 
 /// Knows whose credential is whose.
 #[derive(Clone)]
 pub(crate) struct Access {
     db: Database,
     operator: KeyHash,
+    verifier: Verifier,
     remembered: Remembered,
 }
 
 impl Access {
-    pub(crate) fn new(db: Database, operator_key: &SecretString) -> Self {
+    pub(crate) fn new(db: Database, operator_key: &SecretString, verifier: Verifier) -> Self {
         let operator = KeyHash::of(operator_key.expose_secret());
-        Self { db, operator, remembered: Remembered::default() }
+        Self { db, operator, verifier, remembered: Remembered::default() }
+    }
+
+    /// Who has signed in with this token of an identity provider.
+    pub(crate) async fn signed_in(&self, token: &str) -> Result<Caller> {
+        self.remembered.get(KeyHash::of(token), self.sign_in(token)).await
+    }
+
+    /// What a token says of itself leads to the tenant that is pinned to its issuer and audience; what that issuer has
+    /// signed leads to the member.
+    async fn sign_in(&self, token: &str) -> Result<Caller> {
+        let claimed = oidc::peek(token).ok_or_else(Error::unauthenticated)?;
+        let pinned = {
+            let mut client = self.db.system().await?;
+            let tx = SystemTx::begin(&mut client).await?;
+            tenants_by_pin(&tx, &claimed.issuer, &claimed.audiences).await?
+        };
+        // A token for two tenants says nothing about which of them is meant.
+        let Ok([pinned]) = <[Pinned; 1]>::try_from(pinned) else { return Err(Error::unauthenticated()) };
+        let pin = Pin { issuer: claimed.issuer, audience: pinned.audience };
+        let identity = self.verifier.verify(token, &pin).await.map_err(refused)?;
+        let mut client = self.db.system().await?;
+        let tx = SystemTx::begin(&mut client).await?;
+        let email = identity.email.map(|email| email.to_lowercase());
+        let member = member_sign_in(&tx, pinned.tenant, &identity.subject, email.as_deref()).await?;
+        let member = member.ok_or_else(Error::unauthenticated)?;
+        tx.commit().await?;
+        active(pinned.state).map(|()| Caller::Tenant(member))
     }
 
     /// Whose key has this hash.
@@ -42,15 +72,31 @@ impl Access {
         let tx = SystemTx::begin(&mut client).await?;
         let holder = key_by_secret(&tx, key, Micros::now()).await?.ok_or_else(Error::unauthenticated)?;
         tx.commit().await?;
-        match holder.tenant_state {
-            TenantState::Active => Ok(Caller::Tenant(holder.principal)),
-            TenantState::Suspended | TenantState::Deleted => Err(Error::suspended()),
-        }
+        active(holder.tenant_state).map(|()| Caller::Tenant(holder.principal))
     }
+}
+
+fn active(state: TenantState) -> Result<()> {
+    match state {
+        TenantState::Active => Ok(()),
+        TenantState::Suspended | TenantState::Deleted => Err(Error::suspended()),
+    }
+}
+
+/// The log says why; the caller only learns that it was refused, or that the same token may be good later.
+fn refused(why: Refused) -> Error {
+    if why.may_pass() {
+        return Error::unavailable(why);
+    }
+    tracing::info!(%why, "a token was refused");
+    Error::unauthenticated()
 }
 
 impl Authenticate for Access {
     async fn caller(&self, credential: &Credential) -> Result<Caller> {
+        if credential.is_token() {
+            return self.signed_in(credential.expose()).await;
+        }
         let hash = credential.hash();
         if hash != self.operator && !is_api_key(credential.expose()) {
             return Err(Error::unauthenticated());

@@ -7,31 +7,50 @@ use muster_proto::internal::v1::{
 };
 use muster_runtime::access::{Actor, Caller};
 use muster_runtime::key::KeyHash;
-use muster_runtime::{Error, frame};
+use muster_runtime::{Error, Result, frame};
+use secrecy::ExposeSecret as _;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use crate::db::{Database, SystemTx};
 use crate::rpc::access::Access;
+use crate::secrets::Secrets;
 use crate::store::accounts::{Account, account_by_webhook_token, account_of_any_tenant};
 
 /// Answers our own processes.
 #[derive(Clone)]
 pub(crate) struct Directory {
     pub(crate) db: Database,
+    pub(crate) secrets: Secrets,
     pub(crate) access: Access,
 }
 
-/// A provider account with its secrets, as our own processes get it.
-fn encode(account: Account) -> WireAccount {
-    WireAccount {
-        account_id: frame::id_bytes(account.id),
-        tenant_id: frame::id_bytes(account.tenant),
-        provider: u32::from(account.provider.unsigned_abs()),
-        account_sid: account.account_sid,
-        api_secret: account.api_secret,
-        webhook_key: account.webhook_key,
-        base_url: account.base_url.unwrap_or_default(),
-        webhook_token: account.webhook_token,
+impl Directory {
+    /// A provider account with its secrets, as our own processes get it.
+    async fn encode(&self, account: Account) -> Result<WireAccount> {
+        let secrets = self.secrets.open(&account.name(), &account.sealed).await?;
+        Ok(WireAccount {
+            account_id: frame::id_bytes(account.id),
+            tenant_id: frame::id_bytes(account.tenant),
+            provider: u32::from(account.provider.unsigned_abs()),
+            account_sid: account.account_sid,
+            api_secret: secrets.api_secret.expose_secret().to_owned(),
+            webhook_key: secrets.webhook_key.expose_secret().to_owned(),
+            base_url: account.base_url.unwrap_or_default(),
+            webhook_token: secrets.webhook_token.expose_secret().to_owned(),
+        })
+    }
+
+    async fn by_id(&self, id: Uuid) -> Result<Option<Account>> {
+        let mut client = self.db.system().await?;
+        let tx = SystemTx::begin(&mut client).await?;
+        Ok(account_of_any_tenant(&tx, id).await?)
+    }
+
+    async fn by_webhook_token(&self, token: KeyHash) -> Result<Option<Account>> {
+        let mut client = self.db.system().await?;
+        let tx = SystemTx::begin(&mut client).await?;
+        Ok(account_by_webhook_token(&tx, token).await?)
     }
 }
 
@@ -43,21 +62,19 @@ impl DirectoryService for Directory {
     ) -> Result<Response<WireAccount>, Status> {
         let id = frame::id_from(&request.into_inner().account_id)
             .ok_or_else(|| Error::invalid("account_id", "must have 16 bytes"))?;
-        let mut client = self.db.system().await?;
-        let tx = SystemTx::begin(&mut client).await?;
-        let account = account_of_any_tenant(&tx, id).await?;
-        Ok(Response::new(encode(account.ok_or_else(|| Error::not_found("the provider account"))?)))
+        // The connection is given back before a secret is opened, which may take a call to elsewhere.
+        let account = self.by_id(id).await?.ok_or_else(|| Error::not_found("the provider account"))?;
+        Ok(Response::new(self.encode(account).await?))
     }
 
     async fn get_webhook_account(
         &self,
         request: Request<GetWebhookAccountRequest>,
     ) -> Result<Response<WireAccount>, Status> {
-        let token = request.into_inner().webhook_token;
-        let mut client = self.db.system().await?;
-        let tx = SystemTx::begin(&mut client).await?;
-        let account = account_by_webhook_token(&tx, &token).await?;
-        Ok(Response::new(encode(account.ok_or_else(|| Error::not_found("the webhook path"))?)))
+        let token = KeyHash::of(&request.into_inner().webhook_token);
+        let account = self.by_webhook_token(token).await?;
+        let account = account.ok_or_else(|| Error::not_found("the webhook path"))?;
+        Ok(Response::new(self.encode(account).await?))
     }
 
     async fn authenticate(
@@ -70,9 +87,8 @@ impl DirectoryService for Directory {
                     .map_err(|_| Error::invalid("key_hash", "must have 32 bytes"))?;
                 self.access.holder(KeyHash(hash)).await?
             }
-            Some(authenticate_request::Credential::Token(_)) | None => {
-                return Err(Error::unauthenticated().into());
-            }
+            Some(authenticate_request::Credential::Token(token)) => self.access.signed_in(&token).await?,
+            None => return Err(Error::invalid("credential", "is required").into()),
         };
         Ok(Response::new(encode_caller(caller)))
     }

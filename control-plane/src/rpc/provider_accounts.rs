@@ -8,34 +8,112 @@ use muster_proto::v1::{
     ListProviderAccountsResponse, Provider as WireProvider, ProviderAccount, UpdateProviderAccountRequest,
 };
 use muster_runtime::access::Caller;
-use muster_runtime::key::random_secret;
+use muster_runtime::key::{KeyHash, random_secret};
 use muster_runtime::{Error, Result, clock, name};
+use secrecy::{ExposeSecret as _, SecretString};
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use crate::db::{Micros, TenantTx};
 use crate::rpc::{Api, caller, display_name, page, required, resource, tenant_of_parent};
-use crate::store::accounts::{Account, account_get, account_insert, account_update, accounts_list};
+use crate::secrets::AccountSecrets;
+use crate::store::accounts::{Account, PATTERN, account_get, account_insert, account_update, accounts_list};
 
-const PATTERN: &str = "tenants/*/providerAccounts/*";
 /// The longest credential, in characters.
 const CREDENTIAL_CHARS_MAX: usize = 500;
+/// How often an update is tried while others change the same account.
+const UPDATE_TRIES: usize = 5;
 /// What an update may change.
 const MUTABLE: [&str; 5] = ["display_name", "account_sid", "api_secret", "webhook_key", "base_url"];
 
+/// What a caller gives to be kept: the secrets apart from the rest, so that they are zeroized whatever comes next.
+struct Given {
+    account: ProviderAccount,
+    api_secret: SecretString,
+    webhook_key: SecretString,
+}
+
+impl From<ProviderAccount> for Given {
+    fn from(mut account: ProviderAccount) -> Self {
+        let api_secret = std::mem::take(&mut account.api_secret).into();
+        let webhook_key = std::mem::take(&mut account.webhook_key).into();
+        Self { account, api_secret, webhook_key }
+    }
+}
+
 impl Api {
-    fn encode_account(&self, account: Account) -> ProviderAccount {
+    async fn account(&self, tenant: TenantId, id: Uuid) -> Result<Option<Account>> {
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        Ok(account_get(&tx, id).await?)
+    }
+
+    /// As its tenant sees it: without secrets but for the webhook path, which the provider must be told.
+    async fn encode_account(&self, account: Account) -> Result<ProviderAccount> {
+        let secrets = self.secrets.open(&account.name(), &account.sealed).await?;
         let base = self.config.public_base_url.trim_end_matches('/');
-        ProviderAccount {
-            name: name::format(PATTERN, &[account.tenant, account.id]),
+        Ok(ProviderAccount {
+            name: account.name(),
             display_name: account.display_name,
             provider: i32::from(account.provider),
             account_sid: account.account_sid,
             api_secret: String::new(),
             webhook_key: String::new(),
             base_url: account.base_url.unwrap_or_default(),
-            inbound_webhook_url: format!("{base}/webhooks/{}/inbound", account.webhook_token),
+            inbound_webhook_url: format!("{base}/webhooks/{}/inbound", secrets.webhook_token.expose_secret()),
             create_time: Some(account.create_time.timestamp()),
-        }
+        })
+    }
+
+    /// A new account, and the hash of its webhook token.
+    async fn created(&self, caller: Caller, tenant: TenantId, given: Given) -> Result<(Account, KeyHash)> {
+        let Given { account: wanted, api_secret, webhook_key } = given;
+        let (id, provider) = (clock::new_id(), i16::try_from(wanted.provider).unwrap_or(0));
+        let secrets = AccountSecrets {
+            // Twilio signs webhooks with the token that authenticates our calls.
+            webhook_key: if wanted.provider() == WireProvider::Twilio {
+                api_secret.clone()
+            } else {
+                webhook_key
+            },
+            api_secret,
+            webhook_token: random_secret()?.into(),
+        };
+        let display_name = display_name(&wanted.display_name, &field("display_name"))?;
+        let base_url = base_url(caller, &wanted.base_url)?;
+        check(provider, &wanted.account_sid, &secrets)?;
+        let name = name::format(PATTERN, &[tenant.0, id]);
+        let account = Account {
+            id,
+            tenant: tenant.0,
+            display_name,
+            provider,
+            account_sid: wanted.account_sid,
+            base_url,
+            create_time: Micros::now(),
+            sealed: self.secrets.seal(&name, &secrets).await?,
+        };
+        Ok((account, KeyHash::of(secrets.webhook_token.expose_secret())))
+    }
+
+    /// Changes what `paths` name; `None` where somebody else has changed the account meanwhile.
+    async fn updated(
+        &self,
+        caller: Caller,
+        mut account: Account,
+        given: &Given,
+        paths: &[String],
+    ) -> Result<Option<Account>> {
+        let name = account.name();
+        let mut secrets = AccountSecrets::clone(&*self.secrets.open(&name, &account.sealed).await?);
+        change(caller, &mut account, &mut secrets, given, paths)?;
+        let sealed = self.secrets.seal(&name, &secrets).await?;
+        let read = std::mem::replace(&mut account.sealed, sealed);
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, TenantId(account.tenant)).await?;
+        let updated = account_update(&tx, &account, &read).await?;
+        tx.commit().await?;
+        Ok(updated.then_some(account))
     }
 }
 
@@ -44,26 +122,23 @@ fn field(name: &str) -> String {
 }
 
 /// Refuses an account that could not send or be believed.
-fn check(account: &Account) -> Result<()> {
-    let bounded = [
-        ("account_sid", &account.account_sid),
-        ("api_secret", &account.api_secret),
-        ("webhook_key", &account.webhook_key),
-    ];
+fn check(provider: i16, account_sid: &str, secrets: &AccountSecrets) -> Result<()> {
+    let (api_secret, webhook_key) = (secrets.api_secret.expose_secret(), secrets.webhook_key.expose_secret());
+    let bounded = [("account_sid", account_sid), ("api_secret", api_secret), ("webhook_key", webhook_key)];
     for (name, value) in bounded {
         if value.len() > CREDENTIAL_CHARS_MAX || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
             let message = format!("must have at most {CREDENTIAL_CHARS_MAX} visible ASCII characters");
             return Err(Error::invalid(field(name), message));
         }
     }
-    if account.api_secret.is_empty() {
+    if api_secret.is_empty() {
         return Err(Error::invalid(field("api_secret"), "is required"));
     }
-    match Provider::from_code(account.provider) {
-        Some(Provider::Twilio) if account.account_sid.is_empty() => {
+    match Provider::from_code(provider) {
+        Some(Provider::Twilio) if account_sid.is_empty() => {
             Err(Error::invalid(field("account_sid"), "is required for Twilio"))
         }
-        Some(Provider::Telnyx) if account.webhook_key.is_empty() => {
+        Some(Provider::Telnyx) if webhook_key.is_empty() => {
             Err(Error::invalid(field("webhook_key"), "is required for Telnyx: its public key in base64"))
         }
         Some(Provider::Twilio | Provider::Telnyx) => Ok(()),
@@ -85,36 +160,15 @@ fn base_url(caller: Caller, url: &str) -> Result<Option<String>> {
     }
 }
 
-fn created(caller: Caller, tenant: TenantId, wanted: ProviderAccount) -> Result<Account> {
-    let account = Account {
-        id: clock::new_id(),
-        tenant: tenant.0,
-        display_name: display_name(&wanted.display_name, &field("display_name"))?,
-        provider: i16::try_from(wanted.provider).unwrap_or(0),
-        // Twilio signs webhooks with the token that authenticates our calls.
-        webhook_key: if wanted.provider() == WireProvider::Twilio {
-            wanted.api_secret.clone()
-        } else {
-            wanted.webhook_key
-        },
-        account_sid: wanted.account_sid,
-        api_secret: wanted.api_secret,
-        base_url: base_url(caller, &wanted.base_url)?,
-        webhook_token: random_secret()?,
-        create_time: Micros::now(),
-    };
-    check(&account)?;
-    Ok(account)
-}
-
 /// The names of the fields to change: those in the mask or, without one, those that are not empty.
-fn update_mask(wanted: &ProviderAccount, mask: Option<prost_types::FieldMask>) -> Result<Vec<String>> {
+fn update_mask(given: &Given, mask: Option<prost_types::FieldMask>) -> Result<Vec<String>> {
     let Some(mask) = mask else {
+        let wanted = &given.account;
         let values = [
             &wanted.display_name,
             &wanted.account_sid,
-            &wanted.api_secret,
-            &wanted.webhook_key,
+            given.api_secret.expose_secret(),
+            given.webhook_key.expose_secret(),
             &wanted.base_url,
         ];
         let set = MUTABLE.iter().zip(values).filter(|(_, value)| !value.is_empty());
@@ -129,19 +183,26 @@ fn update_mask(wanted: &ProviderAccount, mask: Option<prost_types::FieldMask>) -
     }
 }
 
-fn change(caller: Caller, account: &mut Account, wanted: &ProviderAccount, paths: &[String]) -> Result<()> {
+fn change(
+    caller: Caller,
+    account: &mut Account,
+    secrets: &mut AccountSecrets,
+    given: &Given,
+    paths: &[String],
+) -> Result<()> {
+    let wanted = &given.account;
     for path in paths {
         match path.as_str() {
             "display_name" => account.display_name = display_name(&wanted.display_name, &field(path))?,
             "account_sid" => account.account_sid.clone_from(&wanted.account_sid),
             "api_secret" => {
-                account.api_secret.clone_from(&wanted.api_secret);
+                secrets.api_secret.clone_from(&given.api_secret);
                 if account.provider == Provider::Twilio.code() {
-                    account.webhook_key.clone_from(&wanted.api_secret);
+                    secrets.webhook_key.clone_from(&given.api_secret);
                 }
             }
             "webhook_key" if account.provider == Provider::Twilio.code() => {}
-            "webhook_key" => account.webhook_key.clone_from(&wanted.webhook_key),
+            "webhook_key" => secrets.webhook_key.clone_from(&given.webhook_key),
             "base_url" => {
                 if wanted.base_url.is_empty() && account.base_url.is_some() {
                     caller.operator_only()?;
@@ -151,7 +212,7 @@ fn change(caller: Caller, account: &mut Account, wanted: &ProviderAccount, paths
             other => return Err(Error::invalid("update_mask", format!("{other} cannot be changed"))),
         }
     }
-    check(account)
+    check(account.provider, &account.account_sid, secrets)
 }
 
 #[tonic::async_trait]
@@ -163,12 +224,14 @@ impl ProviderAccountService for Api {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
-        let account = created(caller, tenant, required(request.provider_account, "provider_account")?)?;
+        let given = Given::from(required(request.provider_account, "provider_account")?);
+        let (account, token) = self.created(caller, tenant, given).await?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        account_insert(&tx, &account).await.map_err(|error| absent_tenant(error, &request.parent))?;
+        let inserted = account_insert(&tx, &account, token).await;
+        inserted.map_err(|error| absent_tenant(error, &request.parent))?;
         tx.commit().await?;
-        Ok(Response::new(self.encode_account(account)))
+        Ok(Response::new(self.encode_account(account).await?))
     }
 
     async fn get_provider_account(
@@ -178,10 +241,8 @@ impl ProviderAccountService for Api {
         let caller = caller(&request)?;
         let name = request.into_inner().name;
         let (tenant, id) = resource(caller, PATTERN, &name, "name")?;
-        let mut client = self.db.app().await?;
-        let tx = TenantTx::begin(&mut client, tenant).await?;
-        let account = account_get(&tx, id).await?.ok_or_else(|| Error::not_found(&name))?;
-        Ok(Response::new(self.encode_account(account)))
+        let account = self.account(tenant, id).await?.ok_or_else(|| Error::not_found(&name))?;
+        Ok(Response::new(self.encode_account(account).await?))
     }
 
     async fn list_provider_accounts(
@@ -194,11 +255,13 @@ impl ProviderAccountService for Api {
         let scope = format!("accounts {}", request.parent);
         let ask = page::Request { size: request.page_size, token: &request.page_token, scope };
         let page = ask.page()?;
-        let mut client = self.db.app().await?;
-        let tx = TenantTx::begin(&mut client, tenant).await?;
-        let mut accounts = accounts_list(&tx, &page).await?;
+        let mut accounts = {
+            let mut client = self.db.app().await?;
+            accounts_list(&TenantTx::begin(&mut client, tenant).await?, &page).await?
+        };
         let next_page_token = ask.finish(&mut accounts, &page, |account| account.id);
-        let provider_accounts = accounts.into_iter().map(|account| self.encode_account(account)).collect();
+        let encoded = accounts.into_iter().map(|account| self.encode_account(account));
+        let provider_accounts = futures::future::try_join_all(encoded).await?;
         Ok(Response::new(ListProviderAccountsResponse { provider_accounts, next_page_token }))
     }
 
@@ -208,17 +271,17 @@ impl ProviderAccountService for Api {
     ) -> Result<Response<ProviderAccount>, Status> {
         let caller = caller(&request)?;
         let request = request.into_inner();
-        let wanted = required(request.provider_account, "provider_account")?;
-        let (tenant, id) = resource(caller, PATTERN, &wanted.name, "provider_account.name")?;
-        let paths = update_mask(&wanted, request.update_mask)?;
-        let mut client = self.db.app().await?;
-        let tx = TenantTx::begin(&mut client, tenant).await?;
-        let account = account_get(&tx, id).await?;
-        let mut account = account.ok_or_else(|| Error::not_found(&wanted.name))?;
-        change(caller, &mut account, &wanted, &paths)?;
-        account_update(&tx, &account).await?;
-        tx.commit().await?;
-        Ok(Response::new(self.encode_account(account)))
+        let given = Given::from(required(request.provider_account, "provider_account")?);
+        let name = &given.account.name;
+        let (tenant, id) = resource(caller, PATTERN, name, "provider_account.name")?;
+        let paths = update_mask(&given, request.update_mask)?;
+        for _ in 0..UPDATE_TRIES {
+            let account = self.account(tenant, id).await?.ok_or_else(|| Error::not_found(name))?;
+            if let Some(account) = self.updated(caller, account, &given, &paths).await? {
+                return Ok(Response::new(self.encode_account(account).await?));
+            }
+        }
+        Err(Error::unavailable("others went on changing the account").into())
     }
 }
 

@@ -13,6 +13,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::db::{Micros, TenantTx};
+use crate::hours::{Window, clock, open_at};
 use crate::rpc::campaigns::CAMPAIGN;
 use crate::rpc::messages::{MESSAGE, encode};
 use crate::rpc::{Api, caller, resource};
@@ -22,6 +23,7 @@ use crate::store::messages::{
     self, assignment_end, assignments_claim, message_expire_time_set, message_get, messages_get,
 };
 use crate::store::queue::queue_return;
+use crate::store::tenants::tenant_window;
 use crate::store::transitions::{Attempt, decide, record};
 
 /// Contacts that a texter takes where the call does not say.
@@ -81,14 +83,22 @@ async fn click(
     tx: &TenantTx<'_>,
     campaign: &Campaign,
     message: &messages::Message,
-    texter: &str,
-    session: &str,
+    window: Window,
+    (texter, session): (&str, &str),
 ) -> Result<()> {
     running(campaign)?;
     if !assignment_end(tx, campaign.id, message.id, texter).await? {
         return Err(Error::precondition("NOT_ASSIGNED", "the message is not assigned to this texter"));
     }
     let now = Micros::now();
+    if open_at(&message.to, window, now) != now {
+        let message = format!(
+            "it is outside of the hours in which this person may be texted, {} to {} by their clock",
+            clock(window.open),
+            clock(window.close)
+        );
+        return Err(Error::precondition("OUTSIDE_SENDING_HOURS", message));
+    }
     message_expire_time_set(tx, message.id, Micros(now.0 + i64::from(campaign.validity_s) * 1_000_000))
         .await?;
     let cause: Arc<str> = format!("texter:{texter}/{session}").into();
@@ -121,7 +131,8 @@ impl Api {
         }
         let campaign = campaign_get(&tx, message.campaign).await?;
         let campaign = campaign.ok_or_else(|| Error::not_found(&request.name))?;
-        if let Err(error) = click(&tx, &campaign, &message, texter, session).await {
+        let window = tenant_window(&tx, tenant.0).await?.and(self.hours);
+        if let Err(error) = click(&tx, &campaign, &message, window, (texter, session)).await {
             if error.code() != tonic::Code::FailedPrecondition {
                 return Err(error);
             }

@@ -1,6 +1,8 @@
 //! Members, and the invitations by which they come in.
 
+use muster_domain::id::{MemberId, TenantId};
 use muster_domain::permission::{BuiltInRole, Permissions};
+use muster_runtime::access::{Actor, Principal};
 use muster_runtime::key::KeyHash;
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -93,6 +95,24 @@ pub(crate) async fn member_update(tx: &TenantTx<'_>, member: &Member) -> Result<
 pub(crate) async fn member_delete(tx: &TenantTx<'_>, id: Uuid) -> Result<()> {
     execute(tx, include_str!("members/member_delete.sql"), &[&id]).await?;
     Ok(())
+}
+
+/// The member of a tenant whom its identity provider calls `subject`, or who is there by this e-mail address and signs in
+/// for the first time: from then on the subject is theirs.
+pub(crate) async fn member_sign_in(
+    tx: &SystemTx<'_>,
+    tenant: TenantId,
+    subject: &str,
+    email: Option<&str>,
+) -> Result<Option<Principal>> {
+    let sql = include_str!("members/member_by_identity.sql");
+    let Some(row) = query_opt(tx, sql, &[&tenant.0, &subject, &email]).await? else { return Ok(None) };
+    let id: Uuid = row.get("id");
+    if row.get("first_time") {
+        execute(tx, include_str!("members/member_subject_set.sql"), &[&id, &subject]).await?;
+    }
+    let actor = Actor::Member(MemberId(id));
+    Ok(Some(Principal { tenant, actor, permissions: role_permissions(&row) }))
 }
 
 /// Lets nobody else change who of the tenant has which role until this transaction ends.

@@ -1,10 +1,12 @@
 //! Tenants.
 
+use deadpool_postgres::Transaction;
 use muster_domain::id::TenantId;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx};
+use crate::hours::Window;
 use crate::store::{Page, query, query_one, query_opt};
 
 /// Whether a tenant may work.
@@ -70,6 +72,40 @@ pub(crate) async fn tenant_insert(
 pub(crate) async fn tenant_get(tx: &SystemTx<'_>, id: TenantId) -> Result<Option<Tenant>> {
     let sql = include_str!("tenants/tenant_get.sql");
     Ok(query_opt(tx, sql, &[&id.0]).await?.map(Tenant::from))
+}
+
+/// A tenant that is pinned to an issuer and one of some audiences.
+pub(crate) struct Pinned {
+    pub(crate) tenant: TenantId,
+    pub(crate) state: TenantState,
+    pub(crate) audience: String,
+}
+
+/// The tenants that are pinned to `issuer` and one of `audiences`.
+pub(crate) async fn tenants_by_pin(
+    tx: &SystemTx<'_>,
+    issuer: &str,
+    audiences: &[String],
+) -> Result<Vec<Pinned>> {
+    let rows = query(tx, include_str!("tenants/tenants_by_pin.sql"), &[&issuer, &audiences]).await?;
+    let pinned = rows.into_iter().map(|row| Pinned {
+        tenant: TenantId(row.get("id")),
+        state: TenantState::from_code(row.get("state")),
+        audience: row.get("oidc_audience"),
+    });
+    Ok(pinned.collect())
+}
+
+/// The hours in which a tenant's texts may go out; none where there is no such tenant.
+pub(crate) async fn tenant_window(tx: &Transaction<'_>, id: Uuid) -> Result<Window> {
+    let row = query_opt(tx, include_str!("tenants/tenant_window.sql"), &[&id]).await?;
+    Ok(row.as_ref().map_or(Window { open: 0, close: 0 }, Window::from))
+}
+
+impl From<&Row> for Window {
+    fn from(row: &Row) -> Self {
+        Self { open: row.get("open_minute"), close: row.get("close_minute") }
+    }
 }
 
 pub(crate) async fn tenants_list(tx: &SystemTx<'_>, page: &Page<Uuid>) -> Result<Vec<Tenant>> {

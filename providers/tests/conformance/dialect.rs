@@ -34,8 +34,8 @@ impl Dialect {
         };
         Account {
             account_sid: "AC00000000000000000000000000000001".to_owned(),
-            api_secret: SECRET.to_owned(),
-            webhook_key,
+            api_secret: SECRET.into(),
+            webhook_key: webhook_key.into(),
             base_url: None,
         }
     }

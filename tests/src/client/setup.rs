@@ -4,8 +4,9 @@ use anyhow::{Context, Result};
 use muster_proto::v1::{
     AcceptInvitationRequest, AcceptInvitationResponse, ApiKey, BatchCreatePhoneNumbersRequest, Campaign,
     CreateApiKeyRequest, CreateInvitationRequest, CreateNumberPoolRequest, CreatePhoneNumberRequest,
-    CreateProviderAccountRequest, CreateTenantRequest, Invitation, ListCampaignsRequest, ListTenantsRequest,
-    Member, NumberPool, PhoneNumber, ProviderAccount, Tenant,
+    CreateProviderAccountRequest, CreateTenantRequest, GetProviderAccountRequest, Invitation,
+    ListCampaignsRequest, ListTenantsRequest, Member, NumberPool, PhoneNumber, ProviderAccount, Tenant,
+    UpdateProviderAccountRequest,
 };
 
 use super::{Client, PAGE_SIZE, all_pages};
@@ -50,6 +51,20 @@ impl Client {
             CreateProviderAccountRequest { parent: tenant.to_owned(), provider_account: Some(account) };
         let answer = self.provider_accounts().create_provider_account(request).await;
         Ok(answer.context("create a provider account")?.into_inner())
+    }
+
+    /// A provider account.
+    pub async fn account(&self, name: &str) -> Result<ProviderAccount> {
+        let request = GetProviderAccountRequest { name: name.to_owned() };
+        let answer = self.provider_accounts().get_provider_account(request).await;
+        Ok(answer.context("get a provider account")?.into_inner())
+    }
+
+    /// Changes those fields of a provider account that are not empty.
+    pub async fn update_account(&self, account: ProviderAccount) -> Result<ProviderAccount> {
+        let request = UpdateProviderAccountRequest { provider_account: Some(account), update_mask: None };
+        let answer = self.provider_accounts().update_provider_account(request).await;
+        Ok(answer.context("update a provider account")?.into_inner())
     }
 
     /// Creates a pool and puts numbers into it. Returns the pool's name.

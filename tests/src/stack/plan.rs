@@ -46,6 +46,11 @@ const INTERNAL_TOKEN: &str = "internal-token-of-this-stack-alone";
 /// The operator's key, the same each time: a developer's shell history stays good.
 const OPERATOR_KEY: &str = "operator-key-for-local-use-only";
 
+/// The id of the key that secrets of provider accounts are sealed under.
+const KEK_ID: &str = "local";
+/// That key, the same each time: what a developer kept stays readable.
+pub const KEK: &str = "a2V5LWVuY3J5cHRpb24ta2V5LWZvci1sb2NhbC11c2U=";
+
 /// Ports, once they are chosen.
 pub(super) struct Chosen {
     pub(super) api: u16,
@@ -110,6 +115,11 @@ impl<'a> Plan<'a> {
             .env("MUSTER_API__LISTEN", loopback(self.ports.api))
             .env("MUSTER_INTERNAL__LISTEN", loopback(self.ports.internal))
             .env("MUSTER_OPERATOR_KEY", OPERATOR_KEY)
+            // Tests are run at any time of the day; those that are about hours say their own.
+            .env("MUSTER_SENDING_HOURS__OPEN", "00:00")
+            .env("MUSTER_SENDING_HOURS__CLOSE", "24:00")
+            .env("MUSTER_KEK__CURRENT", KEK_ID)
+            .env(format!("MUSTER_KEK__KEYS__{}", KEK_ID.to_uppercase()), KEK)
             .env("MUSTER_CLAIM_DEADLINE_S", options.claim_deadline_s.to_string())
             .env("MUSTER_ORDER_DEADLINE_S", options.order_deadline_s.to_string())
             .ready(Ready::Tcp(self.ports.internal));

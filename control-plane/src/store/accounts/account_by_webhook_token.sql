@@ -1,4 +1,3 @@
-SELECT id, tenant_id, display_name, provider, account_sid, api_secret, webhook_key, base_url, webhook_token,
-       create_time
+SELECT id, tenant_id, display_name, provider, account_sid, base_url, create_time, kek_id, sealed_secrets
 FROM provider_accounts
-WHERE webhook_token = $1
+WHERE webhook_token_hash = $1

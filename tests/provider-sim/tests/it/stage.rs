@@ -52,8 +52,8 @@ impl Stage {
         let opened: AccountOpened = order(&sim, Method::POST, "accounts", &spec).await;
         let account = Account {
             account_sid: opened.account_sid,
-            api_secret: opened.api_secret,
-            webhook_key: opened.webhook_key,
+            api_secret: opened.api_secret.into(),
+            webhook_key: opened.webhook_key.into(),
             base_url: Some(sim.url().to_owned()),
         };
         let stage = Self { sim, gateway, account: (provider, account), directory };
