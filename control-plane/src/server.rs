@@ -14,13 +14,11 @@ use muster_proto::v1::number_service_server::NumberServiceServer;
 use muster_proto::v1::provider_account_service_server::ProviderAccountServiceServer;
 use muster_proto::v1::tenant_service_server::TenantServiceServer;
 use muster_proto::v1::texting_service_server::TextingServiceServer;
-use muster_runtime::access::InternalToken;
 use muster_runtime::bus::Bus;
 use muster_runtime::grpc::{self, MESSAGE_BYTES_MAX};
 use muster_runtime::health::{Health, HealthServer, HealthService, closing};
 use muster_runtime::service::stop_requested;
 use muster_runtime::supervise::Tasks;
-use tonic::{Request, Status};
 
 use crate::config::Config;
 use crate::db::Database;
@@ -28,6 +26,7 @@ use crate::nudge::Nudges;
 use crate::rpc::Api;
 use crate::rpc::access::{Access, AccessLayer};
 use crate::rpc::directory::Directory;
+use crate::rpc::internal::InternalLayer;
 use crate::work;
 
 /// The services of the API, as reflection names them.
@@ -49,12 +48,12 @@ const SERVICES: [&str; 8] = [
 /// database that does not answer or has no schema for too long.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     let config = Arc::new(config);
-    let db = Database::new(&config.database)?;
-    let bus = Bus::connect(&config.nats, "control-plane").await?;
+    let tasks = Tasks::default();
+    let db = Database::new(&config.database, &tasks)?;
+    let bus = Bus::connect(&config.nats, "control-plane", &tasks).await?;
     let nudges = Arc::new(Nudges::default());
     let api = Api { db: db.clone(), nudges: nudges.clone(), config: config.clone() };
     let access = Access::new(db.clone(), &config.operator_key);
-    let tasks = Tasks::default();
     let (health, service) = Health::new(&tasks).await;
     serve_api(&config, api.clone(), access.clone(), service.clone(), &tasks).await?;
     serve_internal(&config, api, Directory { db: db.clone(), access }, service, &tasks).await?;
@@ -86,7 +85,7 @@ async fn serve_api(
     health: HealthServer<impl HealthService>,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
-    let (incoming, _) = grpc::bind(&config.api.listen, "the API").await?;
+    let (incoming, _) = grpc::bind(&config.api.listen, config.api.tls.clone(), "the API", tasks).await?;
     let (v1, v1alpha) = grpc::reflection(&SERVICES).context("reflection")?;
     let router = grpc::server()
         .layer(AccessLayer(access))
@@ -117,16 +116,13 @@ async fn serve_internal(
     health: HealthServer<impl HealthService>,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
-    let (incoming, _) = grpc::bind(&config.internal.listen, "our own processes").await?;
-    let token = InternalToken(config.internal_token.clone());
-    let demand = move |request: Request<()>| -> Result<Request<()>, Status> {
-        token.demand(request.metadata())?;
-        Ok(request)
-    };
+    let files = config.internal.tls.clone().into();
+    let (incoming, _) = grpc::bind(&config.internal.listen, Some(files), "our own processes", tasks).await?;
     let router = grpc::server()
+        .layer(InternalLayer)
         .add_service(health)
-        .add_service(ClaimServiceServer::with_interceptor(api, demand.clone()))
-        .add_service(DirectoryServiceServer::with_interceptor(directory, demand));
+        .add_service(ClaimServiceServer::new(api))
+        .add_service(DirectoryServiceServer::new(directory));
     let stop = tasks.stop();
     tasks.spawn(async move {
         if let Err(error) = router.serve_with_incoming_shutdown(incoming, closing(stop)).await {

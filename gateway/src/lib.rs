@@ -52,8 +52,8 @@ impl Gateway {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let node = service::node_name(&config.node);
         let tasks = Tasks::default();
-        let bus = Bus::connect(&config.nats, &node).await?;
-        let directory = Directory::new(config.control_plane.channel(config.internal_token.clone())?);
+        let bus = Bus::connect(&config.nats, &node, &tasks).await?;
+        let directory = Directory::new(config.control_plane.channel(&tasks)?);
         let counts = Arc::new(Counts::default());
         tasks.keep_running("log counts", {
             let counts = counts.clone();
@@ -68,7 +68,7 @@ impl Gateway {
         let watches = Watches::new(bus, directory, config.grpc.watches_max, tasks.clone());
         let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
         // Last, because it says that the gateway serves.
-        let grpc = serve_grpc(&config.grpc.listen, watches, &tasks).await?;
+        let grpc = serve_grpc(&config.grpc, watches, &tasks).await?;
         tracing::info!(node, "the gateway is working");
         Ok(Self { tasks, webhooks, grpc })
     }
@@ -79,8 +79,8 @@ impl Gateway {
     }
 }
 
-async fn serve_grpc(listen: &str, watches: Watches, tasks: &Tasks) -> anyhow::Result<SocketAddr> {
-    let (incoming, address) = grpc::bind(listen, "gRPC").await?;
+async fn serve_grpc(config: &config::Grpc, watches: Watches, tasks: &Tasks) -> anyhow::Result<SocketAddr> {
+    let (incoming, address) = grpc::bind(&config.listen, config.tls.clone(), "gRPC", tasks).await?;
     let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.StatusService"])?;
     let (health, service) = Health::new(tasks).await;
     let server = grpc::server()

@@ -2,10 +2,7 @@
 //! handler runs.
 
 use muster_domain::id::TenantId;
-use secrecy::{ExposeSecret as _, SecretString};
 use tonic::metadata::MetadataMap;
-use tonic::service::Interceptor;
-use tonic::{Request, Status};
 use uuid::Uuid;
 
 use crate::{Error, Result};
@@ -55,32 +52,4 @@ pub fn bearer(metadata: &MetadataMap) -> Result<&str> {
         .and_then(|value| value.to_str().ok())
         .and_then(|value| value.strip_prefix("Bearer "))
         .ok_or_else(Error::unauthenticated)
-}
-
-/// Puts the token that our own processes share on outgoing calls, and demands it of incoming ones.
-#[derive(Clone)]
-pub struct InternalToken(pub SecretString);
-
-impl InternalToken {
-    /// Refuses a call without the token.
-    ///
-    /// # Errors
-    /// UNAUTHENTICATED.
-    pub fn demand(&self, metadata: &MetadataMap) -> Result<()> {
-        let sent = bearer(metadata)?;
-        let ours = self.0.expose_secret();
-        aws_lc_rs::constant_time::verify_slices_are_equal(sent.as_bytes(), ours.as_bytes())
-            .map_err(|_| Error::unauthenticated())
-    }
-}
-
-impl Interceptor for InternalToken {
-    fn call(&mut self, mut request: Request<()>) -> std::result::Result<Request<()>, Status> {
-        let value = format!("Bearer {}", self.0.expose_secret());
-        let value = value
-            .parse()
-            .map_err(|_| Error::internal("the internal token has characters that metadata cannot hold"))?;
-        request.metadata_mut().insert("authorization", value);
-        Ok(request)
-    }
 }
