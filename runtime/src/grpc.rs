@@ -37,9 +37,8 @@ pub async fn bind(
     tasks: &Tasks,
 ) -> anyhow::Result<(Incoming, SocketAddr)> {
     let server = tls::Server::start(what, files, "h2", tasks).with_context(|| format!("TLS for {what}"))?;
-    let listener = TcpListener::bind(address)
-        .await
-        .with_context(|| format!("cannot listen for {what} on {address}"))?;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("cannot listen for {what} on {address}"))?;
     let local = listener.local_addr()?;
     tracing::info!(what, address = %local, tls = server.is_tls(), "listening");
     Ok((tls::listen(listener, server, tasks), local))

@@ -10,6 +10,8 @@ mod listen;
 mod live;
 mod pem;
 mod server;
+#[cfg(test)]
+mod tests;
 
 use std::path::PathBuf;
 

@@ -52,12 +52,7 @@ pub(crate) struct Claims {
 
 impl Claims {
     /// Claims for `node`, until `stop`; `stopped` says when that was.
-    pub(crate) fn new(
-        channel: Channel,
-        node: String,
-        stop: CancellationToken,
-        stopped: Stopped,
-    ) -> Self {
+    pub(crate) fn new(channel: Channel, node: String, stop: CancellationToken, stopped: Stopped) -> Self {
         Self { client: ClaimServiceClient::new(channel), node, stop, stopped }
     }
 

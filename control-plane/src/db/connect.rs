@@ -27,7 +27,8 @@ impl Connector {
     pub(super) fn settings(&self, url: &SecretString) -> anyhow::Result<Config> {
         // Its own error may quote a part of it.
         let read = url.expose_secret().parse::<Config>();
-        let mut settings = read.map_err(|_| anyhow!("it cannot be read as a connection string of PostgreSQL"))?;
+        let mut settings =
+            read.map_err(|_| anyhow!("it cannot be read as a connection string of PostgreSQL"))?;
         if self.demanded {
             match settings.get_ssl_mode() {
                 SslMode::Prefer => _ = settings.ssl_mode(SslMode::Require),

@@ -35,7 +35,8 @@ pub(crate) async fn listen(
     webhooks: Webhooks,
     tasks: &Tasks,
 ) -> anyhow::Result<SocketAddr> {
-    let server = Server::start("webhooks", config.tls.clone(), "http/1.1", tasks).context("TLS for webhooks")?;
+    let server =
+        Server::start("webhooks", config.tls.clone(), "http/1.1", tasks).context("TLS for webhooks")?;
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("cannot listen for webhooks on {}", config.listen))?;
@@ -67,6 +68,7 @@ async fn accept(
         let (server, webhooks, stop) = (server.clone(), webhooks.clone(), stop.clone());
         tasks.spawn(async move {
             let accepted = tokio::select! {
+                biased;
                 accepted = server.accept(stream) => accepted,
                 () = stop.cancelled() => return,
             };

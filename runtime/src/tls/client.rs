@@ -120,7 +120,9 @@ pub fn system_roots() -> RootCertStore {
     let mut roots = RootCertStore::empty();
     let (trusted, _unreadable) = roots.add_parsable_certificates(found.certs);
     if trusted == 0 {
-        tracing::warn!("the host has no certificate authorities; TLS to what they should vouch for will fail");
+        tracing::warn!(
+            "the host has no certificate authorities; TLS to what they should vouch for will fail"
+        );
     }
     roots
 }

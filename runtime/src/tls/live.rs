@@ -58,7 +58,10 @@ impl<T: Send + Sync + 'static> Live<T> {
                 match change {
                     None => {}
                     Some(Ok(new)) => {
-                        tracing::info!(what, "the files of TLS have changed; new connections use the new ones");
+                        tracing::info!(
+                            what,
+                            "the files of TLS have changed; new connections use the new ones"
+                        );
                         made.send_replace(Arc::new(new));
                     }
                     Some(Err(error)) => tracing::error!(

@@ -15,7 +15,11 @@ use rustls::sign::CertifiedKey;
 ///
 /// # Errors
 /// Where one of them cannot be read, or the two do not belong together.
-pub(super) fn pair(certificate: &Path, key: &Path, provider: &CryptoProvider) -> anyhow::Result<Arc<CertifiedKey>> {
+pub(super) fn pair(
+    certificate: &Path,
+    key: &Path,
+    provider: &CryptoProvider,
+) -> anyhow::Result<Arc<CertifiedKey>> {
     let chain = certificates(certificate)?;
     let secret = PrivateKeyDer::from_pem_file(key).map_err(|error| unreadable(error, "key", key))?;
     let pair = CertifiedKey::from_der(chain, secret, provider)
@@ -30,7 +34,9 @@ pub(super) fn pair(certificate: &Path, key: &Path, provider: &CryptoProvider) ->
 pub(super) fn authorities(bundle: &Path) -> anyhow::Result<RootCertStore> {
     let mut roots = RootCertStore::empty();
     for certificate in certificates(bundle)? {
-        roots.add(certificate).with_context(|| format!("no certificate authority, in {}", bundle.display()))?;
+        roots
+            .add(certificate)
+            .with_context(|| format!("no certificate authority, in {}", bundle.display()))?;
     }
     Ok(roots)
 }
@@ -45,7 +51,9 @@ fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
 /// The parser's own words may quote what it read.
 fn unreadable(error: pem::Error, what: &str, path: &Path) -> anyhow::Error {
     match error {
-        pem::Error::Io(error) => anyhow!(error).context(format!("cannot read the {what} in {}", path.display())),
+        pem::Error::Io(error) => {
+            anyhow!(error).context(format!("cannot read the {what} in {}", path.display()))
+        }
         pem::Error::NoItemsFound => anyhow!("no {what} in {}", path.display()),
         _ => anyhow!("the {what} in {} is not PEM", path.display()),
     }
