@@ -21,5 +21,6 @@ mod servers;
 mod settings;
 mod stories;
 mod tenancy;
+mod tls;
 mod validity;
 mod watching;
