@@ -2,6 +2,7 @@
 //! background loops beside them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use muster_proto::internal::v1::claim_service_server::ClaimServiceServer;
@@ -40,6 +41,12 @@ const SERVICES: [&str; 8] = [
     "muster.v1.TenantService",
     "muster.v1.TextingService",
 ];
+
+/// How long a connection of our own processes lasts: so that each shows its certificate again, and one that has
+/// expired meanwhile counts no longer.
+const INTERNAL_AGE_MAX: Duration = Duration::from_mins(15);
+/// How long its open calls may take then: longer than any is waited for.
+const INTERNAL_AGE_GRACE: Duration = Duration::from_secs(60);
 
 /// Runs the control-plane until it is asked to stop, then drains.
 ///
@@ -119,6 +126,8 @@ async fn serve_internal(
     let files = config.internal.tls.clone().into();
     let (incoming, _) = grpc::bind(&config.internal.listen, Some(files), "our own processes", tasks).await?;
     let router = grpc::server()
+        .max_connection_age(INTERNAL_AGE_MAX)
+        .max_connection_age_grace(INTERNAL_AGE_GRACE)
         .layer(InternalLayer)
         .add_service(health)
         .add_service(ClaimServiceServer::new(api))

@@ -38,7 +38,8 @@ pub struct Client {
 /// What the files say.
 #[derive(Debug)]
 struct Trust {
-    verifier: Arc<WebPkiServerVerifier>,
+    /// `None` where there is no authority to trust: that is a fault only once somebody is to be verified.
+    verifier: Option<Arc<WebPkiServerVerifier>>,
     pair: Option<Arc<CertifiedKey>>,
 }
 
@@ -114,16 +115,19 @@ impl Service<Uri> for Connector {
     }
 }
 
+impl Trust {
+    fn verifier(&self) -> Result<&WebPkiServerVerifier, Error> {
+        let none =
+            || Error::General("there are no certificate authorities to trust; give `tls.ca`".to_owned());
+        self.verifier.as_deref().ok_or_else(none)
+    }
+}
+
 /// The authorities that the system trusts, as they are now.
 pub fn system_roots() -> RootCertStore {
     let found = rustls_native_certs::load_native_certs();
     let mut roots = RootCertStore::empty();
-    let (trusted, _unreadable) = roots.add_parsable_certificates(found.certs);
-    if trusted == 0 {
-        tracing::warn!(
-            "the host has no certificate authorities; TLS to what they should vouch for will fail"
-        );
-    }
+    let (_trusted, _unreadable) = roots.add_parsable_certificates(found.certs);
     roots
 }
 
@@ -136,7 +140,10 @@ fn trust(files: &ClientFiles) -> anyhow::Result<Trust> {
         (None, Some(_)) => bail!("`tls.key` needs `tls.certificate`"),
     };
     let roots = files.ca.as_deref().map_or_else(|| Ok(system_roots()), pem::authorities)?;
-    let verifier = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?;
+    let verifier = match roots.is_empty() {
+        true => None,
+        false => Some(WebPkiServerVerifier::builder_with_provider(Arc::new(roots), provider).build()?),
+    };
     Ok(Trust { verifier, pair })
 }
 
@@ -163,7 +170,7 @@ impl ServerCertVerifier for Current {
         ocsp: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
-        self.0.get().verifier.verify_server_cert(certificate, intermediates, name, ocsp, now)
+        self.0.get().verifier()?.verify_server_cert(certificate, intermediates, name, ocsp, now)
     }
 
     fn verify_tls12_signature(
@@ -172,7 +179,7 @@ impl ServerCertVerifier for Current {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.get().verifier.verify_tls12_signature(message, certificate, signature)
+        self.0.get().verifier()?.verify_tls12_signature(message, certificate, signature)
     }
 
     fn verify_tls13_signature(
@@ -181,10 +188,10 @@ impl ServerCertVerifier for Current {
         certificate: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, Error> {
-        self.0.get().verifier.verify_tls13_signature(message, certificate, signature)
+        self.0.get().verifier()?.verify_tls13_signature(message, certificate, signature)
     }
 
     fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.0.get().verifier.supported_verify_schemes()
+        rustls::crypto::aws_lc_rs::default_provider().signature_verification_algorithms.supported_schemes()
     }
 }

@@ -21,6 +21,8 @@ const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Server {
     what: &'static str,
+    /// Whether it demands certificates of its clients.
+    mutual: bool,
     /// `None`: plaintext.
     current: Option<Live<ServerConfig>>,
 }
@@ -42,7 +44,8 @@ impl Server {
             paths.extend(files.client_ca.clone());
             Live::start(what, paths, move || config(&files, protocol), tasks)
         };
-        Ok(Self { what, current: files.map(live).transpose()? })
+        let mutual = files.as_ref().is_some_and(|files| files.client_ca.is_some());
+        Ok(Self { what, mutual, current: files.map(live).transpose()? })
     }
 
     /// Whether it speaks TLS.
@@ -64,12 +67,16 @@ impl Server {
             Ok(end) => end,
             Err(_elapsed) => Err(io::ErrorKind::TimedOut.into()),
         };
-        end.map(Connection::tls).inspect_err(|error| match error.kind() {
-            // Whoever only looks whether somebody listens.
-            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset => {
-                tracing::debug!(what = self.what, ?address, error = %error, "no handshake");
+        end.map(Connection::tls).inspect_err(|error| {
+            // Whoever only looks whether somebody listens is gone again.
+            let knocks =
+                matches!(error.kind(), io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset);
+            if self.mutual && !knocks {
+                tracing::warn!(what = self.what, ?address, error = %error, "a connection was refused");
+            } else {
+                // Strangers could fill the log.
+                tracing::debug!(what = self.what, ?address, error = %error, "a connection was refused");
             }
-            _ => tracing::info!(what = self.what, ?address, error = %error, "a connection was refused"),
         })
     }
 }

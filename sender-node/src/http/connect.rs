@@ -52,10 +52,14 @@ pub(super) struct Connector {
 impl Connector {
     /// A connector that trusts the certificate authorities of the host.
     pub(super) fn new() -> anyhow::Result<Self> {
+        let roots = system_roots();
+        if roots.is_empty() {
+            tracing::warn!("the host has no certificate authorities; calls over TLS will fail");
+        }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
         let mut tls = ClientConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()?
-            .with_root_certificates(system_roots())
+            .with_root_certificates(roots)
             .with_no_client_auth();
         tls.alpn_protocols = vec![b"http/1.1".to_vec()];
         Ok(Self { tls: TlsConnector::from(Arc::new(tls)) })
