@@ -1,7 +1,7 @@
 //! How PostgreSQL is reached: by a URL, and over TLS as its `sslmode` says. A certificate that is shown is verified in
 //! any case, the host's name included.
 
-use anyhow::{anyhow, bail};
+use anyhow::{anyhow, ensure};
 use muster_runtime::supervise::Tasks;
 use muster_runtime::tls::{self, ClientFiles};
 use secrecy::{ExposeSecret as _, SecretString};
@@ -30,11 +30,11 @@ impl Connector {
         let mut settings =
             read.map_err(|_| anyhow!("it cannot be read as a connection string of PostgreSQL"))?;
         if self.demanded {
-            match settings.get_ssl_mode() {
-                SslMode::Prefer => _ = settings.ssl_mode(SslMode::Require),
-                SslMode::Disable => bail!("it says `sslmode=disable`, and `database.tls` is given"),
-                _ => {}
-            }
+            ensure!(
+                settings.get_ssl_mode() != SslMode::Disable,
+                "it says `sslmode=disable`, and `database.tls` is given"
+            );
+            settings.ssl_mode(SslMode::Require);
         }
         Ok(settings)
     }

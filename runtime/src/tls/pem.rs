@@ -50,11 +50,9 @@ fn certificates(path: &Path) -> anyhow::Result<Vec<CertificateDer<'static>>> {
 
 /// The parser's own words may quote what it read.
 fn unreadable(error: pem::Error, what: &str, path: &Path) -> anyhow::Error {
-    match error {
-        pem::Error::Io(error) => {
-            anyhow!(error).context(format!("cannot read the {what} in {}", path.display()))
-        }
-        pem::Error::NoItemsFound => anyhow!("no {what} in {}", path.display()),
-        _ => anyhow!("the {what} in {} is not PEM", path.display()),
+    let path = path.display();
+    if let pem::Error::Io(error) = error {
+        return anyhow!(error).context(format!("cannot read the {what} in {path}"));
     }
+    anyhow!("there is no {what} as PEM in {path}")
 }

@@ -83,7 +83,7 @@ impl NatsServer {
     pub async fn connect(&self) -> Result<async_nats::Client> {
         let trusting = |options: ConnectOptions, ca: &PathBuf| options.add_root_certificates(ca.clone());
         let options = self.ca.iter().fold(ConnectOptions::new(), trusting);
-        options.connect(self.url()).await.context("cannot connect to nats-server")
+        Box::pin(options.connect(self.url())).await.context("cannot connect to nats-server")
     }
 
     /// The address of the monitoring pages.
