@@ -7,12 +7,16 @@ use protox::prost::Message as _;
 
 /// Every proto file of ours; third-party ones come in by import.
 const FILES: &[&str] = &[
+    "muster/v1/access.proto",
+    "muster/v1/api_keys.proto",
     "muster/v1/campaigns.proto",
     "muster/v1/contact_lists.proto",
     "muster/v1/conversations.proto",
+    "muster/v1/members.proto",
     "muster/v1/messages.proto",
     "muster/v1/numbers.proto",
     "muster/v1/provider_accounts.proto",
+    "muster/v1/roles.proto",
     "muster/v1/status.proto",
     "muster/v1/tenants.proto",
     "muster/v1/texting.proto",

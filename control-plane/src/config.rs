@@ -1,11 +1,15 @@
 //! What the control-plane is told when it starts.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
+use anyhow::{Context as _, ensure};
 use muster_runtime::config::{Log, Nats};
 use muster_runtime::tls::{ClientFiles, MutualServerFiles, ServerFiles};
 use secrecy::SecretString;
 use serde::Deserialize;
+
+use crate::hours::{self, Window};
 
 /// The configuration of `muster-control-plane`.
 #[derive(Clone, Debug, Deserialize)]
@@ -27,8 +31,14 @@ pub struct Config {
     pub internal: InternalListener,
     /// The key of the operator.
     pub operator_key: SecretString,
+    /// Sign-in with OpenID Connect.
+    #[serde(default)]
+    pub oidc: Oidc,
     /// The public URL of the gateway, which providers call.
     pub public_base_url: String,
+    /// When people may be texted, by their own clocks.
+    #[serde(default)]
+    pub sending_hours: SendingHours,
     /// How long a claim may stay without an outcome before its message is UNCONFIRMED, in seconds: more than a
     /// call may take.
     #[serde(default = "claim_deadline_s")]
@@ -66,6 +76,37 @@ pub struct Database {
     pub tls: Option<ClientFiles>,
 }
 
+/// When people may be texted, by their own clocks: of every time zone that their area code is in. A tenant can only make
+/// its own window narrower.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct SendingHours {
+    /// From when, such as `08:00`.
+    pub open: String,
+    /// Until when, such as `21:00`; at the latest `24:00`.
+    pub close: String,
+}
+
+impl Default for SendingHours {
+    /// Nobody is to be solicited outside of these (47 CFR 64.1200(c)(1)).
+    fn default() -> Self {
+        Self { open: "08:00".to_owned(), close: "21:00".to_owned() }
+    }
+}
+
+impl SendingHours {
+    /// The window that they make.
+    pub(crate) fn window(&self) -> anyhow::Result<Window> {
+        let read = |text: &str, setting| {
+            hours::minute(text).with_context(|| format!("{setting} must be a time of day such as 08:00"))
+        };
+        let open = read(&self.open, "sending_hours.open")?;
+        let close = read(&self.close, "sending_hours.close")?;
+        ensure!(open < close, "sending_hours.close must be after sending_hours.open");
+        Ok(Window { open, close })
+    }
+}
+
 /// The configuration of `muster-control-plane migrate`. It often runs with the settings of the service beside its own,
 /// and passes over what it does not know: what it needs, it needs by name.
 #[derive(Clone, Debug, Deserialize)]
@@ -84,6 +125,18 @@ pub struct MigrateDatabase {
     pub owner_url: SecretString,
     /// TLS, as the control-plane has it.
     pub tls: Option<ClientFiles>,
+}
+
+/// How the issuers of OpenID Connect tokens are reached. Which issuer a tenant is pinned to is the tenant's own setting.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Oidc {
+    /// Whether keys may be fetched over plaintext HTTP: for tests and development only.
+    #[serde(default)]
+    pub insecure_issuers: bool,
+    /// A PEM file of certificate authorities that are trusted beside those of the host.
+    #[serde(default)]
+    pub ca: Option<PathBuf>,
 }
 
 /// An address to listen on.

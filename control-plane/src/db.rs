@@ -133,7 +133,10 @@ pub(crate) struct TenantTx<'a>(Transaction<'a>);
 impl<'a> TenantTx<'a> {
     /// Begins, and names the tenant to row-level security until the end.
     pub(crate) async fn begin(client: &'a mut ClientWrapper, tenant: TenantId) -> Result<Self> {
-        let tx = client.transaction().await?;
+        Self::name(client.transaction().await?, tenant).await
+    }
+
+    async fn name(tx: Transaction<'a>, tenant: TenantId) -> Result<Self> {
         let statement = tx.prepare_cached("SELECT set_config('muster.tenant_id', $1, true)").await?;
         tx.execute(&statement, &[&tenant.to_string()]).await?;
         Ok(Self(tx))
@@ -159,6 +162,11 @@ impl<'a> SystemTx<'a> {
     /// Begins.
     pub(crate) async fn begin(client: &'a mut ClientWrapper) -> Result<Self> {
         Ok(Self(client.transaction().await?))
+    }
+
+    /// Goes on for one tenant, as statements that are only about one's own rows want it. The role stays the same.
+    pub(crate) async fn narrow(self, tenant: TenantId) -> Result<TenantTx<'a>> {
+        TenantTx::name(self.0, tenant).await
     }
 
     /// Commits.

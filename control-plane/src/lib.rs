@@ -5,8 +5,10 @@
 
 pub mod config;
 pub mod db;
+mod hours;
 mod import;
 mod nudge;
+mod oidc;
 mod rpc;
 pub mod server;
 mod store;

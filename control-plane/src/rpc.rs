@@ -1,16 +1,19 @@
 //! The API: each service decodes a request, checks it, asks the store, and encodes the answer.
 
 pub(crate) mod access;
+pub(crate) mod api_keys;
 pub(crate) mod campaigns;
 pub(crate) mod claims;
 pub(crate) mod contact_lists;
 pub(crate) mod conversations;
 pub(crate) mod directory;
 pub(crate) mod internal;
+pub(crate) mod members;
 pub(crate) mod messages;
 pub(crate) mod numbers;
 mod page;
 pub(crate) mod provider_accounts;
+pub(crate) mod roles;
 pub(crate) mod tenants;
 pub(crate) mod texting;
 
@@ -18,12 +21,15 @@ use std::sync::Arc;
 
 use muster_domain::id::TenantId;
 use muster_runtime::access::Caller;
+use muster_runtime::access::layer::Call;
 use muster_runtime::{Error, Result, name};
+use prost_types::{FieldMask, Timestamp};
 use tonic::Request;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::db::Database;
+use crate::db::{Database, Micros};
+use crate::hours::Window;
 use crate::nudge::Nudges;
 
 /// The longest display name, in characters.
@@ -35,11 +41,13 @@ pub(crate) struct Api {
     pub(crate) db: Database,
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) config: Arc<Config>,
+    /// The platform's hours.
+    pub(crate) hours: Window,
 }
 
 /// Who is calling. The access layer has put it there; without it, nothing runs.
 fn caller<T>(request: &Request<T>) -> Result<Caller> {
-    request.extensions().get::<Caller>().copied().ok_or_else(Error::unauthenticated)
+    Ok(Call::of(request)?.caller)
 }
 
 /// The tenant that `parent` names, where the caller may act for it.
@@ -80,4 +88,30 @@ fn display_name(text: &str, field: &str) -> Result<String> {
 
 fn required<T>(value: Option<T>, field: &str) -> Result<T> {
     value.ok_or_else(|| Error::invalid(field, "is required"))
+}
+
+/// A time to come, at most `most_s` seconds after `now`.
+fn later(time: Timestamp, now: Micros, most_s: i64, field: &str) -> Result<Micros> {
+    let us = time.seconds.checked_mul(1_000_000).and_then(|us| us.checked_add(i64::from(time.nanos) / 1_000));
+    match us {
+        Some(us) if us > now.0 && us <= now.0.saturating_add(most_s * 1_000_000) => Ok(Micros(us)),
+        _ => {
+            Err(Error::invalid(field, format!("must be to come, at most {} days from now", most_s / 86_400)))
+        }
+    }
+}
+
+/// The fields to change, of those that may be: the ones in `mask` or, without one, those that are `set` (AIP-134).
+fn masked<'a>(mask: Option<FieldMask>, mutable: &[&'a str], set: &[bool]) -> Result<Vec<&'a str>> {
+    let Some(mask) = mask else {
+        return Ok(mutable.iter().zip(set).filter(|(_, set)| **set).map(|(path, _)| *path).collect());
+    };
+    if mask.paths == ["*"] {
+        return Ok(mutable.to_vec());
+    }
+    let known = |path: &String| {
+        let found = mutable.iter().copied().find(|mutable| mutable == path);
+        found.ok_or_else(|| Error::invalid("update_mask", format!("{path} cannot be changed")))
+    };
+    mask.paths.iter().map(known).collect()
 }

@@ -7,14 +7,20 @@ use std::time::Duration;
 use anyhow::Context as _;
 use muster_proto::internal::v1::claim_service_server::ClaimServiceServer;
 use muster_proto::internal::v1::directory_service_server::DirectoryServiceServer;
+use muster_proto::v1::access_service_server::AccessServiceServer;
+use muster_proto::v1::api_key_service_server::ApiKeyServiceServer;
 use muster_proto::v1::campaign_service_server::CampaignServiceServer;
 use muster_proto::v1::contact_list_service_server::ContactListServiceServer;
 use muster_proto::v1::conversation_service_server::ConversationServiceServer;
+use muster_proto::v1::member_service_server::MemberServiceServer;
 use muster_proto::v1::message_service_server::MessageServiceServer;
 use muster_proto::v1::number_service_server::NumberServiceServer;
 use muster_proto::v1::provider_account_service_server::ProviderAccountServiceServer;
+use muster_proto::v1::role_service_server::RoleServiceServer;
 use muster_proto::v1::tenant_service_server::TenantServiceServer;
 use muster_proto::v1::texting_service_server::TextingServiceServer;
+use muster_runtime::access::layer::AccessLayer;
+use muster_runtime::access::table;
 use muster_runtime::bus::Bus;
 use muster_runtime::grpc::{self, MESSAGE_BYTES_MAX};
 use muster_runtime::health::{Health, HealthServer, HealthService, closing};
@@ -24,20 +30,25 @@ use muster_runtime::supervise::Tasks;
 use crate::config::Config;
 use crate::db::Database;
 use crate::nudge::Nudges;
+use crate::oidc::Verifier;
 use crate::rpc::Api;
-use crate::rpc::access::{Access, AccessLayer};
+use crate::rpc::access::Access;
 use crate::rpc::directory::Directory;
 use crate::rpc::internal::InternalLayer;
 use crate::work;
 
 /// The services of the API, as reflection names them.
-const SERVICES: [&str; 8] = [
+const SERVICES: [&str; 12] = [
+    "muster.v1.AccessService",
+    "muster.v1.ApiKeyService",
     "muster.v1.CampaignService",
     "muster.v1.ContactListService",
     "muster.v1.ConversationService",
+    "muster.v1.MemberService",
     "muster.v1.MessageService",
     "muster.v1.NumberService",
     "muster.v1.ProviderAccountService",
+    "muster.v1.RoleService",
     "muster.v1.TenantService",
     "muster.v1.TextingService",
 ];
@@ -54,13 +65,16 @@ const INTERNAL_AGE_GRACE: Duration = Duration::from_secs(60);
 /// Where it cannot start: a listener, PostgreSQL's or NATS's address, a stream that is not as it must be, or a
 /// database that does not answer or has no schema for too long.
 pub async fn run(config: Config) -> anyhow::Result<()> {
+    table::check()?;
     let config = Arc::new(config);
     let tasks = Tasks::default();
     let db = Database::new(&config.database, &tasks)?;
     let bus = Bus::connect(&config.nats, "control-plane", &tasks).await?;
     let nudges = Arc::new(Nudges::default());
-    let api = Api { db: db.clone(), nudges: nudges.clone(), config: config.clone() };
-    let access = Access::new(db.clone(), &config.operator_key);
+    let hours = config.sending_hours.window()?;
+    let api = Api { db: db.clone(), nudges: nudges.clone(), config: config.clone(), hours };
+    let verifier = Verifier::new(&config.oidc, tasks.clone())?;
+    let access = Access::new(db.clone(), &config.operator_key, verifier);
     let (health, service) = Health::new(&tasks).await;
     serve_api(&config, api.clone(), access.clone(), service.clone(), &tasks).await?;
     serve_internal(&config, api, Directory { db: db.clone(), access }, service, &tasks).await?;
@@ -70,6 +84,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         nudges,
         claim_deadline: config.claim_deadline(),
         order_deadline: config.order_deadline(),
+        hours,
     };
     let serve = async {
         db.ready().await?;
@@ -99,12 +114,16 @@ async fn serve_api(
         .add_service(health)
         .add_service(v1)
         .add_service(v1alpha)
+        .add_service(AccessServiceServer::new(api.clone()))
+        .add_service(ApiKeyServiceServer::new(api.clone()))
         .add_service(CampaignServiceServer::new(api.clone()))
         .add_service(ContactListServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ConversationServiceServer::new(api.clone()))
+        .add_service(MemberServiceServer::new(api.clone()))
         .add_service(MessageServiceServer::new(api.clone()))
         .add_service(NumberServiceServer::new(api.clone()))
         .add_service(ProviderAccountServiceServer::new(api.clone()))
+        .add_service(RoleServiceServer::new(api.clone()))
         .add_service(TenantServiceServer::new(api.clone()))
         .add_service(TextingServiceServer::new(api));
     let stop = tasks.stop();

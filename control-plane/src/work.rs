@@ -8,6 +8,7 @@ use muster_runtime::bus::Bus;
 use muster_runtime::supervise::Tasks;
 
 use crate::db::Database;
+use crate::hours::Window;
 use crate::nudge::Nudges;
 
 mod dispatch;
@@ -29,6 +30,8 @@ pub(crate) struct Context {
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) claim_deadline: Duration,
     pub(crate) order_deadline: Duration,
+    /// The platform's hours.
+    pub(crate) hours: Window,
 }
 
 /// Starts all loops.

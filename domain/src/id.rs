@@ -52,4 +52,8 @@ id! {
     CampaignId,
     /// One text to one person: the unit of truth.
     MessageId,
+    /// Somebody of a client organization.
+    MemberId,
+    /// A key that programs call the API with.
+    ApiKeyId,
 }

@@ -3,9 +3,11 @@
 //!
 //! Nothing here reads a clock, draws a random number or performs I/O: time and chance are arguments.
 
+pub mod area;
 pub mod consent;
 pub mod error;
 pub mod id;
+pub mod permission;
 pub mod phone;
 pub mod provider;
 pub mod status;

@@ -17,12 +17,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_proto::v1::status_service_server::StatusServiceServer;
+use muster_runtime::access::layer::AccessLayer;
 use muster_runtime::batch::{Events, Limits};
 use muster_runtime::bus::Bus;
-use muster_runtime::directory::Directory;
+use muster_runtime::directory::{Callers, Directory};
 use muster_runtime::health::{Health, closing};
 use muster_runtime::supervise::Tasks;
-use muster_runtime::{grpc, service};
+use muster_runtime::{access, grpc, service};
 
 use crate::account::Accounts;
 use crate::count::Counts;
@@ -65,10 +66,11 @@ impl Gateway {
             &config.public_base_url,
             counts,
         );
-        let watches = Watches::new(bus, directory, config.grpc.watches_max, tasks.clone());
+        let watches = Watches::new(bus, config.grpc.watches_max, tasks.clone());
         let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
         // Last, because it says that the gateway serves.
-        let grpc = serve_grpc(&config.grpc, watches, &tasks).await?;
+        let callers = Callers::new(directory);
+        let grpc = serve_grpc(&config.grpc, watches, callers, &tasks).await?;
         tracing::info!(node, "the gateway is working");
         Ok(Self { tasks, webhooks, grpc })
     }
@@ -79,11 +81,18 @@ impl Gateway {
     }
 }
 
-async fn serve_grpc(config: &config::Grpc, watches: Watches, tasks: &Tasks) -> anyhow::Result<SocketAddr> {
+async fn serve_grpc(
+    config: &config::Grpc,
+    watches: Watches,
+    callers: Callers,
+    tasks: &Tasks,
+) -> anyhow::Result<SocketAddr> {
+    access::table::check()?;
     let (incoming, address) = grpc::bind(&config.listen, config.tls.clone(), "gRPC", tasks).await?;
     let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.StatusService"])?;
     let (health, service) = Health::new(tasks).await;
     let server = grpc::server()
+        .layer(AccessLayer(callers))
         .add_service(service)
         .add_service(reflection)
         .add_service(reflection_alpha)

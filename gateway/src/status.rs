@@ -1,8 +1,8 @@
 //! Status streams: a tenant's committed changes, as they come over JetStream.
 //!
-//! A stream begins where it says, misses nothing after that, and may repeat. It ends when its key is revoked,
-//! when its position is gone, and when the gateway stops; whoever watches then connects again with the last
-//! `resume_token`.
+//! A stream begins where it says, misses nothing after that, and may repeat. It ends when its credential is revoked (the
+//! access layer sees to that), when its position is gone, and when the gateway stops; whoever watches then connects again
+//! with the last `resume_token`.
 
 mod change;
 mod position;
@@ -14,10 +14,8 @@ use std::sync::Arc;
 use muster_domain::id::TenantId;
 use muster_proto::v1::status_service_server::StatusService;
 use muster_proto::v1::{WatchStatusRequest, WatchStatusResponse};
-use muster_runtime::access::{Caller, bearer};
+use muster_runtime::access::layer::Call;
 use muster_runtime::bus::Bus;
-use muster_runtime::directory::{Directory, Kept};
-use muster_runtime::key::KeyHash;
 use muster_runtime::supervise::Tasks;
 use muster_runtime::{Error, Result, name};
 use tokio::sync::{Semaphore, mpsc};
@@ -35,34 +33,12 @@ const WAITING_MAX: usize = 4;
 /// Serves status streams.
 pub(crate) struct Watches {
     bus: Bus,
-    keys: Arc<Keys>,
     places: Arc<Semaphore>,
     tasks: Tasks,
 }
 
-/// Whose keys are whose, as the directory knows them.
-pub(crate) struct Keys {
-    directory: Directory,
-    kept: Kept<KeyHash, Caller>,
-}
-
-impl Keys {
-    /// Who holds this key.
-    ///
-    /// # Errors
-    /// UNAUTHENTICATED where nobody does, UNAVAILABLE where the control-plane does not answer.
-    pub(crate) async fn caller(&self, key: KeyHash) -> Result<Caller> {
-        match self.kept.get(&key, self.directory.caller(key)).await {
-            Ok(Some(caller)) => Ok(*caller),
-            Ok(None) => Err(Error::unauthenticated()),
-            Err(error) => Err(Error::unavailable(error)),
-        }
-    }
-}
-
 /// What a request asks to watch, and may.
 struct Asked {
-    key: KeyHash,
     tenant: TenantId,
     campaign: Option<Uuid>,
     from: Option<Position>,
@@ -70,15 +46,13 @@ struct Asked {
 
 impl Watches {
     /// At most `watches_max` streams at once.
-    pub(crate) fn new(bus: Bus, directory: Directory, watches_max: usize, tasks: Tasks) -> Self {
-        let keys = Arc::new(Keys { directory, kept: Kept::fresh() });
+    pub(crate) fn new(bus: Bus, watches_max: usize, tasks: Tasks) -> Self {
         let places = Arc::new(Semaphore::new(watches_max.min(Semaphore::MAX_PERMITS)));
-        Self { bus, keys, places, tasks }
+        Self { bus, places, tasks }
     }
 
-    async fn asked(&self, request: Request<WatchStatusRequest>) -> Result<Asked> {
-        let key = KeyHash::of(bearer(request.metadata())?);
-        let caller = self.keys.caller(key).await?;
+    fn asked(request: Request<WatchStatusRequest>) -> Result<Asked> {
+        let caller = Call::of(&request)?.caller;
         let WatchStatusRequest { parent, campaign, resume_token } = request.into_inner();
         let [tenant] = name::parse("tenants/*", &parent, "parent")?;
         let tenant = caller.tenant(tenant, &parent)?;
@@ -90,11 +64,11 @@ impl Watches {
             "" => None,
             token => Some(Position::from_token(token)?),
         };
-        Ok(Asked { key, tenant, campaign, from })
+        Ok(Asked { tenant, campaign, from })
     }
 
     async fn watch(&self, request: Request<WatchStatusRequest>) -> Result<Responses> {
-        let asked = self.asked(request).await?;
+        let asked = Self::asked(request)?;
         let place = self.places.clone().try_acquire_owned().map_err(|_full| {
             Error::exhausted(
                 "TOO_MANY_WATCHES",
@@ -105,8 +79,6 @@ impl Watches {
         let (responses, stream) = mpsc::channel(WAITING_MAX);
         let watch = Watch {
             source,
-            keys: self.keys.clone(),
-            key: asked.key,
             tenant: asked.tenant,
             campaign: asked.campaign,
             responses,

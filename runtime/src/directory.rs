@@ -1,6 +1,7 @@
 //! The control-plane as sender nodes and gateways see it: one channel, and answers that are kept for a moment.
 //!
-//! Accounts outlast an outage of the control-plane; whose key is whose does not: without a fresh answer nobody is let in.
+//! Accounts outlast an outage of the control-plane; whose credential is whose does not: without a fresh answer nobody is
+//! let in.
 
 use std::borrow::Borrow;
 use std::future::Future;
@@ -11,17 +12,23 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use moka::Expiry;
 use moka::future::Cache;
-use muster_domain::id::{ProviderAccountId, TenantId};
+use muster_domain::id::{ApiKeyId, MemberId, ProviderAccountId, TenantId};
+use muster_domain::permission::Permissions;
 use muster_proto::internal::v1::directory_service_client::DirectoryServiceClient;
-use muster_proto::internal::v1::{Account, AuthenticateRequest, GetAccountRequest, GetWebhookAccountRequest};
+use muster_proto::internal::v1::{
+    Account, AuthenticateRequest, AuthenticateResponse, GetAccountRequest, GetWebhookAccountRequest,
+    authenticate_request,
+};
 use serde::Deserialize;
 use tonic::codegen::http::uri::Authority;
 use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Status};
 
-use crate::access::Caller;
+use crate::access::layer::Authenticate;
+use crate::access::remembered::Remembered;
+use crate::access::{Actor, Caller, Credential, Principal};
+use crate::error::Error;
 use crate::frame::{id_bytes, id_from};
-use crate::key::KeyHash;
 use crate::supervise::Tasks;
 use crate::tls::{self, MutualClientFiles};
 
@@ -131,20 +138,55 @@ impl Directory {
         found(within(client.get_webhook_account(request)).await, Code::NotFound)
     }
 
-    /// Whose key this is.
-    ///
-    /// # Errors
-    /// Where the control-plane does not answer.
-    pub async fn caller(&self, key: KeyHash) -> Result<Option<Caller>, Unanswered> {
+    /// Who proves themselves with this.
+    async fn caller(&self, credential: &Credential) -> crate::Result<Caller> {
         let mut client = self.client.clone();
-        let request = AuthenticateRequest { key_hash: key.0.to_vec().into() };
-        let answer = within(client.authenticate(request)).await;
-        let Some(caller) = found(answer, Code::Unauthenticated)? else { return Ok(None) };
-        if caller.tenant_id.is_empty() {
-            return Ok(Some(Caller::Operator));
+        let credential = if credential.is_token() {
+            authenticate_request::Credential::Token(credential.expose().to_owned())
+        } else {
+            authenticate_request::Credential::KeyHash(credential.hash().0.to_vec().into())
+        };
+        let request = AuthenticateRequest { credential: Some(credential) };
+        match within(client.authenticate(request)).await.map_err(Error::unavailable)? {
+            Ok(answer) => caller(&answer.into_inner()).map_err(Error::unavailable),
+            Err(status) if status.code() == Code::Unauthenticated => Err(Error::unauthenticated()),
+            Err(status) if status.code() == Code::PermissionDenied => Err(Error::suspended()),
+            Err(status) => Err(Error::unavailable(Unanswered::Failed(status))),
         }
-        let tenant = id_from(&caller.tenant_id).ok_or(Unanswered::Unreadable("a tenant's id"))?;
-        Ok(Some(Caller::Tenant(TenantId(tenant))))
+    }
+}
+
+fn caller(answer: &AuthenticateResponse) -> Result<Caller, Unanswered> {
+    if answer.tenant_id.is_empty() {
+        return Ok(Caller::Operator);
+    }
+    let tenant = id_from(&answer.tenant_id).ok_or(Unanswered::Unreadable("a tenant's id"))?;
+    let actor = match (id_from(&answer.member_id), id_from(&answer.api_key_id)) {
+        (Some(member), _) => Actor::Member(MemberId(member)),
+        (None, Some(key)) => Actor::ApiKey(ApiKeyId(key)),
+        (None, None) => return Err(Unanswered::Unreadable("who of a tenant it is")),
+    };
+    let permissions = Permissions::from_bits(answer.permissions);
+    Ok(Caller::Tenant(Principal { tenant: TenantId(tenant), actor, permissions }))
+}
+
+/// Whose credential is whose, as the directory knows it.
+#[derive(Clone)]
+pub struct Callers {
+    directory: Directory,
+    kept: Remembered,
+}
+
+impl Callers {
+    /// Those that `directory` knows.
+    pub fn new(directory: Directory) -> Self {
+        Self { directory, kept: Remembered::default() }
+    }
+}
+
+impl Authenticate for Callers {
+    async fn caller(&self, credential: &Credential) -> crate::Result<Caller> {
+        self.kept.get(credential.hash(), self.directory.caller(credential)).await
     }
 }
 
@@ -187,8 +229,8 @@ where
     K: Hash + Eq + Clone + Send + Sync + 'static,
     V: Send + Sync + 'static,
 {
-    /// Keeps nothing yet, and gives fresh answers or none: for whatever decides who may do something.
-    pub fn fresh() -> Self {
+    /// Keeps nothing yet, and gives fresh answers or none.
+    fn fresh() -> Self {
         let answers = Cache::builder().max_capacity(ANSWERS_MAX).expire_after(Age).build();
         Self { answers, last_known: None }
     }

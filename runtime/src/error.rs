@@ -4,6 +4,7 @@
 //! logged then, once, and never sent.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use tonic::{Code, Status};
 use tonic_types::{ErrorDetails, StatusExt as _};
@@ -12,14 +13,14 @@ use tonic_types::{ErrorDetails, StatusExt as _};
 const DOMAIN: &str = "muster.v1";
 
 /// What went wrong, for a caller.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 #[error("{message}")]
 pub struct Error {
     code: Code,
     reason: &'static str,
     message: String,
     field: Option<String>,
-    source: Option<Box<dyn std::error::Error + Send + Sync>>,
+    source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
 
 /// A result whose error a caller can see.
@@ -57,10 +58,21 @@ impl Error {
         Self::new(Code::PermissionDenied, "PERMISSION_DENIED", message)
     }
 
+    /// The caller is known, and their tenant is suspended or deleted.
+    pub fn suspended() -> Self {
+        let message = "your organization is suspended; ask whoever runs this platform";
+        Self::new(Code::PermissionDenied, "TENANT_SUSPENDED", message)
+    }
+
     /// The caller is not known.
     pub fn unauthenticated() -> Self {
-        let message = "send a valid key as the metadata `authorization: Bearer {key}`";
+        let message = "send a valid API key or token as the metadata `authorization: Bearer {credential}`";
         Self::new(Code::Unauthenticated, "UNAUTHENTICATED", message)
+    }
+
+    /// There is no such rpc, or none that may be called here.
+    pub fn unimplemented(path: &str) -> Self {
+        Self::new(Code::Unimplemented, "UNIMPLEMENTED", format!("there is no rpc at {path}"))
     }
 
     /// The token or range asked for is gone.
@@ -71,7 +83,7 @@ impl Error {
     /// Something that we depend on does not answer; the same call may work later.
     pub fn unavailable(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let error = Self::new(Code::Unavailable, "UNAVAILABLE", "the service cannot answer now; try again");
-        Self { source: Some(source.into()), ..error }
+        Self { source: Some(source.into().into()), ..error }
     }
 
     /// This server is going down in an orderly way; another will answer.
@@ -88,7 +100,7 @@ impl Error {
     /// A fault of ours.
     pub fn internal(source: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> Self {
         let error = Self::new(Code::Internal, "INTERNAL", "an internal error; it has been logged");
-        Self { source: Some(source.into()), ..error }
+        Self { source: Some(source.into().into()), ..error }
     }
 
     /// The code that a caller will see.

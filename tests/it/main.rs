@@ -6,6 +6,7 @@ mod conveyor;
 mod discovery;
 mod fields;
 mod health;
+mod hours;
 mod imports;
 mod journey;
 mod logs;

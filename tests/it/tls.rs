@@ -8,6 +8,7 @@ use muster_proto::internal::v1::claim_service_client::ClaimServiceClient;
 use muster_proto::internal::v1::directory_service_client::DirectoryServiceClient;
 use muster_proto::internal::v1::{
     AuthenticateRequest, ClaimMessagesRequest, GetAccountRequest, GetWebhookAccountRequest,
+    authenticate_request,
 };
 use muster_proto::v1::{MessageStatus, Provider};
 use muster_tests::stack::{Servers, Service};
@@ -103,11 +104,12 @@ async fn answers(stack: &Stack, pair: &Pair) -> Result<[Code; 4]> {
     fn code<T>(answer: Result<T, Status>) -> Code {
         answer.err().map_or(Code::Ok, |status| status.code())
     }
+    let nobody_s = authenticate_request::Credential::KeyHash(vec![7; 32].into());
     Ok([
         code(claims.claim_messages(ClaimMessagesRequest::default()).await),
         code(directory.get_account(GetAccountRequest { account_id: vec![7; 16].into() }).await),
         code(directory.get_webhook_account(GetWebhookAccountRequest::default()).await),
-        code(directory.authenticate(AuthenticateRequest { key_hash: vec![7; 32].into() }).await),
+        code(directory.authenticate(AuthenticateRequest { credential: Some(nobody_s) }).await),
     ])
 }
 

@@ -11,12 +11,16 @@ mod watch;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use muster_proto::v1::access_service_client::AccessServiceClient;
+use muster_proto::v1::api_key_service_client::ApiKeyServiceClient;
 use muster_proto::v1::campaign_service_client::CampaignServiceClient;
 use muster_proto::v1::contact_list_service_client::ContactListServiceClient;
 use muster_proto::v1::conversation_service_client::ConversationServiceClient;
+use muster_proto::v1::member_service_client::MemberServiceClient;
 use muster_proto::v1::message_service_client::MessageServiceClient;
 use muster_proto::v1::number_service_client::NumberServiceClient;
 use muster_proto::v1::provider_account_service_client::ProviderAccountServiceClient;
+use muster_proto::v1::role_service_client::RoleServiceClient;
 use muster_proto::v1::status_service_client::StatusServiceClient;
 use muster_proto::v1::tenant_service_client::TenantServiceClient;
 use muster_proto::v1::texting_service_client::TextingServiceClient;
@@ -95,6 +99,14 @@ impl Client {
     }
 
     services! {
+        /// Who the caller is.
+        access: AccessServiceClient on api;
+        /// Keys of programs.
+        api_keys: ApiKeyServiceClient on api;
+        /// Members and invitations.
+        members: MemberServiceClient on api;
+        /// Roles.
+        roles: RoleServiceClient on api;
         /// Client organizations.
         tenants: TenantServiceClient on api;
         /// Contact lists and imports.

@@ -10,6 +10,7 @@
 //! - [`binaries`] builds our own binaries once.
 //! - [`stack`] is the whole platform over those, [`client`] calls its API, [`contacts`] makes contact files and
 //!   says what an import must do, and [`judge`] holds the truth against the simulator's ledger.
+//! - [`issuer`] is an OpenID Connect issuer to sign in with.
 //! - [`stories`] are long scenarios over all of that.
 //! - [`devtools`] finds or fetches the servers' programs.
 
@@ -19,6 +20,7 @@ pub mod client;
 pub mod contacts;
 pub mod devtools;
 mod environment;
+pub mod issuer;
 pub mod judge;
 pub mod lab;
 pub mod process;
@@ -30,6 +32,7 @@ pub mod tls;
 pub mod wait;
 
 pub use client::Client;
+pub use issuer::Issuer;
 pub use process::{Process, Ready, Spec, Usage};
 pub use run_dir::RunDir;
 pub use servers::{NatsOptions, NatsServer, Postgres, PostgresOptions, Shared, shared};

@@ -1,121 +1,122 @@
-//! The access layer: turns a call's key into a [`Caller`], or refuses the call. It stands before every service, so
-//! that a service without access control cannot be added by mistake. Only health and reflection are open.
+//! Whose credential is whose: what the access layer asks, and what gateways ask through the directory.
 
-use std::future::Future;
-use std::pin::Pin;
-use std::sync::Arc;
-use std::task::{Context, Poll};
-use std::time::Duration;
-
-use moka::future::Cache;
-use muster_domain::id::TenantId;
-use muster_runtime::access::{Caller, bearer};
-use muster_runtime::key::KeyHash;
-use muster_runtime::{Error, Result};
+use muster_proto::v1::access_service_server::AccessService;
+use muster_proto::v1::{GetCallerRequest, GetCallerResponse};
+use muster_runtime::access::layer::Authenticate;
+use muster_runtime::access::remembered::Remembered;
+use muster_runtime::access::{Caller, Credential};
+use muster_runtime::key::{KeyHash, is_api_key};
+use muster_runtime::{Error, Result, name};
 use secrecy::{ExposeSecret as _, SecretString};
-use tonic::Status;
-use tonic::body::Body;
-use tonic::codegen::Service;
-use tonic::codegen::http;
-use tonic::metadata::MetadataMap;
+use tonic::{Request, Response, Status};
 
-use crate::db::{Database, SystemTx};
-use crate::store::tenants::tenant_by_key;
+use crate::db::{Database, Micros, SystemTx};
+use crate::oidc::{self, Pin, Refused, Verifier};
+use crate::rpc::{Api, caller};
+use crate::store::keys::key_by_secret;
+use crate::store::members::member_sign_in;
+use crate::store::tenants::{Pinned, TenantState, tenants_by_pin};
 
-/// How long a key is believed without looking: a key that was replaced works this much longer.
-const KEY_FRESH: Duration = Duration::from_secs(5);
-/// Keys remembered at most.
-const KEYS_MAX: u64 = 10_000;
-/// What may be called without a key.
-const OPEN: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
-
-/// Knows whose key is whose.
+/// Knows whose credential is whose.
 #[derive(Clone)]
 pub(crate) struct Access {
     db: Database,
     operator: KeyHash,
-    known: Cache<KeyHash, TenantId>,
+    verifier: Verifier,
+    remembered: Remembered,
 }
 
 impl Access {
-    pub(crate) fn new(db: Database, operator_key: &SecretString) -> Self {
-        let known = Cache::builder().max_capacity(KEYS_MAX).time_to_live(KEY_FRESH).build();
-        Self { db, operator: KeyHash::of(operator_key.expose_secret()), known }
+    pub(crate) fn new(db: Database, operator_key: &SecretString, verifier: Verifier) -> Self {
+        let operator = KeyHash::of(operator_key.expose_secret());
+        Self { db, operator, verifier, remembered: Remembered::default() }
+    }
+
+    /// Who has signed in with this token of an identity provider.
+    pub(crate) async fn signed_in(&self, token: &str) -> Result<Caller> {
+        self.remembered.get(KeyHash::of(token), self.sign_in(token)).await
+    }
+
+    /// What a token says of itself leads to the tenant that is pinned to its issuer and audience; what that issuer has
+    /// signed leads to the member.
+    async fn sign_in(&self, token: &str) -> Result<Caller> {
+        let claimed = oidc::peek(token).ok_or_else(Error::unauthenticated)?;
+        let pinned = {
+            let mut client = self.db.system().await?;
+            let tx = SystemTx::begin(&mut client).await?;
+            tenants_by_pin(&tx, &claimed.issuer, &claimed.audiences).await?
+        };
+        // A token for two tenants says nothing about which of them is meant.
+        let Ok([pinned]) = <[Pinned; 1]>::try_from(pinned) else { return Err(Error::unauthenticated()) };
+        let pin = Pin { issuer: claimed.issuer, audience: pinned.audience };
+        let identity = self.verifier.verify(token, &pin).await.map_err(refused)?;
+        let mut client = self.db.system().await?;
+        let tx = SystemTx::begin(&mut client).await?;
+        let email = identity.email.map(|email| email.to_lowercase());
+        let member = member_sign_in(&tx, pinned.tenant, &identity.subject, email.as_deref()).await?;
+        let member = member.ok_or_else(Error::unauthenticated)?;
+        tx.commit().await?;
+        active(pinned.state).map(|()| Caller::Tenant(member))
     }
 
     /// Whose key has this hash.
-    pub(crate) async fn caller(&self, key: KeyHash) -> Result<Caller> {
+    pub(crate) async fn holder(&self, key: KeyHash) -> Result<Caller> {
         if key == self.operator {
             return Ok(Caller::Operator);
         }
-        let tenant = self.known.try_get_with(key, self.look_up(key)).await;
-        tenant.map(Caller::Tenant).map_err(|error: Arc<Error>| {
-            if error.code() == tonic::Code::Unauthenticated {
-                Error::unauthenticated()
-            } else {
-                Error::unavailable(error)
-            }
-        })
+        self.remembered.get(key, self.look_up(key)).await
     }
 
-    async fn look_up(&self, key: KeyHash) -> Result<TenantId> {
+    async fn look_up(&self, key: KeyHash) -> Result<Caller> {
         let mut client = self.db.system().await?;
         let tx = SystemTx::begin(&mut client).await?;
-        tenant_by_key(&tx, key).await?.ok_or_else(Error::unauthenticated)
-    }
-
-    async fn admit(&self, headers: &http::HeaderMap) -> Result<Caller> {
-        let metadata = MetadataMap::from_headers(headers.clone());
-        self.caller(KeyHash::of(bearer(&metadata)?)).await
+        let holder = key_by_secret(&tx, key, Micros::now()).await?.ok_or_else(Error::unauthenticated)?;
+        tx.commit().await?;
+        active(holder.tenant_state).map(|()| Caller::Tenant(holder.principal))
     }
 }
 
-/// Puts [`AccessService`] before a service.
-#[derive(Clone)]
-pub(crate) struct AccessLayer(pub(crate) Access);
-
-impl<S> tower::Layer<S> for AccessLayer {
-    type Service = AccessService<S>;
-
-    fn layer(&self, inner: S) -> AccessService<S> {
-        AccessService { access: self.0.clone(), inner }
+fn active(state: TenantState) -> Result<()> {
+    match state {
+        TenantState::Active => Ok(()),
+        TenantState::Suspended | TenantState::Deleted => Err(Error::suspended()),
     }
 }
 
-/// Admits calls with a valid key to the service within.
-#[derive(Clone)]
-pub(crate) struct AccessService<S> {
-    access: Access,
-    inner: S,
+/// The log says why; the caller only learns that it was refused, or that the same token may be good later.
+fn refused(why: Refused) -> Error {
+    if why.may_pass() {
+        return Error::unavailable(why);
+    }
+    tracing::info!(%why, "a token was refused");
+    Error::unauthenticated()
 }
 
-impl<S> Service<http::Request<Body>> for AccessService<S>
-where
-    S: Service<http::Request<Body>, Response = http::Response<Body>> + Clone + Send + 'static,
-    S::Future: Send,
-    S::Error: Send,
-{
-    type Response = http::Response<Body>;
-    type Error = S::Error;
-    type Future = Pin<Box<dyn Future<Output = std::result::Result<Self::Response, Self::Error>> + Send>>;
-
-    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<std::result::Result<(), Self::Error>> {
-        self.inner.poll_ready(context)
+impl Authenticate for Access {
+    async fn caller(&self, credential: &Credential) -> Result<Caller> {
+        if credential.is_token() {
+            return self.signed_in(credential.expose()).await;
+        }
+        let hash = credential.hash();
+        if hash != self.operator && !is_api_key(credential.expose()) {
+            return Err(Error::unauthenticated());
+        }
+        self.holder(hash).await
     }
+}
 
-    fn call(&mut self, mut request: http::Request<Body>) -> Self::Future {
-        let access = self.access.clone();
-        // The service that was polled ready is the one to call.
-        let ready = self.inner.clone();
-        let mut inner = std::mem::replace(&mut self.inner, ready);
-        Box::pin(async move {
-            if !OPEN.iter().any(|open| request.uri().path().starts_with(open)) {
-                match access.admit(request.headers()).await {
-                    Ok(caller) => request.extensions_mut().insert(caller),
-                    Err(error) => return Ok(Status::from(error).into_http()),
-                };
-            }
-            inner.call(request).await
-        })
+#[tonic::async_trait]
+impl AccessService for Api {
+    async fn get_caller(
+        &self,
+        request: Request<GetCallerRequest>,
+    ) -> Result<Response<GetCallerResponse>, Status> {
+        let caller = caller(&request)?;
+        let tenant = match caller {
+            Caller::Operator => String::new(),
+            Caller::Tenant(principal) => name::format("tenants/*", &[principal.tenant.0]),
+        };
+        let permissions = caller.permissions().names();
+        Ok(Response::new(GetCallerResponse { caller: caller.name(), tenant, permissions }))
     }
 }

@@ -1,5 +1,6 @@
 //! Claims, asked for by sender nodes: the barrier that keeps anybody from being texted twice, or after STOP.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::db::{self, Database, Micros, SystemTx};
+use crate::hours::Window;
 use crate::rpc::Api;
 use crate::store::claims::{
     Grant, attempt_from, claim_batch_insert, claim_bound, claims_grant, claims_refused,
@@ -66,21 +68,25 @@ fn encode(grant: Grant) -> ClaimedMessage {
 async fn turn_away(
     tx: &SystemTx<'_>,
     attempts: &[Attempt],
+    hours: Window,
     now: Micros,
     cause: &Arc<str>,
 ) -> Result<Vec<Transition>, db::Error> {
-    let refused = claims_refused(tx, attempts, now).await?;
+    let refused = claims_refused(tx, attempts, hours, now).await?;
     let mut moved = Vec::new();
     for decision in [Decision::Cancel, Decision::Suppress, Decision::Expire, Decision::Withdraw] {
-        let those: Vec<Attempt> =
-            refused.iter().filter(|(_, reason)| *reason == decision).map(|(attempt, _)| *attempt).collect();
+        let those = refused.iter().filter(|refused| refused.decision == decision);
+        let due: HashMap<Uuid, Micros> =
+            those.clone().map(|refused| (refused.attempt.message, refused.due_time)).collect();
+        let those: Vec<Attempt> = those.map(|refused| refused.attempt).collect();
         if those.is_empty() {
             continue;
         }
         let transitions = decide(tx, decision, MessageStatus::Ordered, &those, cause).await?;
         if decision == Decision::Withdraw {
             let ids: Vec<Uuid> = transitions.iter().map(|transition| transition.message).collect();
-            queue_return(tx, &ids, &vec![now; ids.len()]).await?;
+            let due_times: Vec<Micros> = ids.iter().map(|id| due.get(id).copied().unwrap_or(now)).collect();
+            queue_return(tx, &ids, &due_times).await?;
         }
         moved.extend(transitions);
     }
@@ -93,18 +99,19 @@ async fn judge(
     tx: &SystemTx<'_>,
     node: &str,
     attempts: &[Attempt],
+    hours: Window,
     now: Micros,
 ) -> Result<Option<Vec<Grant>>, db::Error> {
     let cause: Arc<str> = format!("node:{node}").into();
     // All are on their way at once, in this order: the bound and the look cost no wait.
     let ((), caught_up, grants) =
-        try_join3(claim_bound(tx), projection_caught_up(tx), claims_grant(tx, attempts, now)).await?;
+        try_join3(claim_bound(tx), projection_caught_up(tx), claims_grant(tx, attempts, hours, now)).await?;
     if caught_up.is_none_or(|time| now.0 - time.0 > BEHIND_MAX_US) {
         return Ok(None);
     }
     let mut transitions: Vec<Transition> = grants.iter().map(|grant| grant.transition(now, &cause)).collect();
     if grants.len() < attempts.len() {
-        transitions.extend(turn_away(tx, attempts, now, &cause).await?);
+        transitions.extend(turn_away(tx, attempts, hours, now, &cause).await?);
     }
     if !grants.is_empty() {
         let granted: Vec<Attempt> = grants.iter().map(|grant| grant.attempt).collect();
@@ -117,11 +124,11 @@ async fn judge(
 /// Claims `attempts` for `node`, in one transaction that asks for its commit within [`JUDGED_WITHIN`], or leaves
 /// nothing behind. The commit itself is waited for: cut off, it would be in doubt, and what it granted would never be
 /// called, whereas a node that learns late what it was granted says of each that it was certainly not called.
-async fn claim(db: &Database, node: &str, attempts: &[Attempt]) -> Result<Vec<Grant>> {
+async fn claim(db: &Database, hours: Window, node: &str, attempts: &[Attempt]) -> Result<Vec<Grant>> {
     let mut client = db.system().await?;
     let judged = async {
         let tx = SystemTx::begin(&mut client).await?;
-        let grants = judge(&tx, node, attempts, Micros::now()).await?;
+        let grants = judge(&tx, node, attempts, hours, Micros::now()).await?;
         Ok::<_, db::Error>((tx, grants))
     };
     let (tx, grants) = tokio::time::timeout(JUDGED_WITHIN, judged).await.map_err(Error::unavailable)??;
@@ -142,7 +149,7 @@ impl ClaimService for Api {
         if request.node.is_empty() || request.node.len() > NODE_BYTES_MAX {
             return Err(Error::invalid("node", format!("must have 1 to {NODE_BYTES_MAX} bytes")).into());
         }
-        let grants = claim(&self.db, &request.node, &attempts).await?;
+        let grants = claim(&self.db, self.hours, &request.node, &attempts).await?;
         self.nudges.statuses.notify_one();
         Ok(Response::new(ClaimMessagesResponse { messages: grants.into_iter().map(encode).collect() }))
     }

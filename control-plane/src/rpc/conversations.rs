@@ -1,5 +1,6 @@
 //! Replies and opt-outs.
 
+use muster_domain::permission::Permission;
 use muster_proto::v1::conversation_service_server::ConversationService;
 use muster_proto::v1::{
     ListOptOutsRequest, ListOptOutsResponse, ListRepliesRequest, ListRepliesResponse, OptOut, Reply,
@@ -22,12 +23,14 @@ impl ConversationService for Api {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
-        let scope = format!("replies {}", request.parent);
+        // Who may not see all of them sees those of the people whom they have texted themselves.
+        let texter = (!caller.may(Permission::ConversationsRead)).then(|| caller.name());
+        let scope = format!("replies {} {texter:?}", request.parent);
         let ask = page::Request { size: request.page_size, token: &request.page_token, scope };
         let page = ask.page()?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        let mut rows = replies_list(&tx, &page).await?;
+        let mut rows = replies_list(&tx, texter.as_deref(), &page).await?;
         let next_page_token = ask.finish(&mut rows, &page, |reply| reply.id);
         let replies = rows.into_iter().map(|reply| Reply {
             name: name::format(REPLY, &[tenant.0, reply.id]),

@@ -3,9 +3,9 @@
 use muster_proto::internal::v1::directory_service_server::DirectoryService;
 use muster_proto::internal::v1::{
     Account as WireAccount, AuthenticateRequest, AuthenticateResponse, GetAccountRequest,
-    GetWebhookAccountRequest,
+    GetWebhookAccountRequest, authenticate_request,
 };
-use muster_runtime::access::Caller;
+use muster_runtime::access::{Actor, Caller};
 use muster_runtime::key::KeyHash;
 use muster_runtime::{Error, frame};
 use tonic::{Request, Response, Status};
@@ -64,12 +64,28 @@ impl DirectoryService for Directory {
         &self,
         request: Request<AuthenticateRequest>,
     ) -> Result<Response<AuthenticateResponse>, Status> {
-        let hash = <[u8; 32]>::try_from(&request.into_inner().key_hash[..])
-            .map_err(|_| Error::invalid("key_hash", "must have 32 bytes"))?;
-        let tenant_id = match self.access.caller(KeyHash(hash)).await? {
-            Caller::Operator => bytes::Bytes::new(),
-            Caller::Tenant(tenant) => frame::id_bytes(tenant.0),
+        let caller = match request.into_inner().credential {
+            Some(authenticate_request::Credential::KeyHash(hash)) => {
+                let hash = <[u8; 32]>::try_from(&hash[..])
+                    .map_err(|_| Error::invalid("key_hash", "must have 32 bytes"))?;
+                self.access.holder(KeyHash(hash)).await?
+            }
+            Some(authenticate_request::Credential::Token(token)) => self.access.signed_in(&token).await?,
+            None => return Err(Error::invalid("credential", "is required").into()),
         };
-        Ok(Response::new(AuthenticateResponse { tenant_id }))
+        Ok(Response::new(encode_caller(caller)))
     }
+}
+
+fn encode_caller(caller: Caller) -> AuthenticateResponse {
+    let mut answer =
+        AuthenticateResponse { permissions: caller.permissions().bits(), ..AuthenticateResponse::default() };
+    if let Caller::Tenant(principal) = caller {
+        answer.tenant_id = frame::id_bytes(principal.tenant.0);
+        match principal.actor {
+            Actor::Member(member) => answer.member_id = frame::id_bytes(member.0),
+            Actor::ApiKey(key) => answer.api_key_id = frame::id_bytes(key.0),
+        }
+    }
+    answer
 }

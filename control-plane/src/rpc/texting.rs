@@ -3,22 +3,27 @@
 use std::sync::Arc;
 
 use muster_domain::id::TenantId;
+use muster_domain::permission::Permission;
 use muster_domain::status::{Decision, Status as MessageStatus};
 use muster_proto::v1::texting_service_server::TextingService;
 use muster_proto::v1::{ClaimContactsRequest, ClaimContactsResponse, Message, SendMessageRequest};
+use muster_runtime::access::Caller;
 use muster_runtime::{Error, Result};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
 use crate::db::{Micros, TenantTx};
+use crate::hours::{Window, clock, open_at};
 use crate::rpc::campaigns::CAMPAIGN;
 use crate::rpc::messages::{MESSAGE, encode};
 use crate::rpc::{Api, caller, resource};
 use crate::store::campaigns::{Campaign, CampaignState, Mode, campaign_get};
+use crate::store::conversations::conversation_assign;
 use crate::store::messages::{
     self, assignment_end, assignments_claim, message_expire_time_set, message_get, messages_get,
 };
 use crate::store::queue::queue_return;
+use crate::store::tenants::tenant_window;
 use crate::store::transitions::{Attempt, decide, record};
 
 /// Contacts that a texter takes where the call does not say.
@@ -28,12 +33,23 @@ const CLAIM_MAX: i64 = 200;
 /// The longest name of a texter or a session, in characters.
 const NAME_CHARS_MAX: usize = 100;
 
-fn texter(text: &str) -> Result<&str> {
-    let sound = (1..=NAME_CHARS_MAX).contains(&text.chars().count()) && !text.contains('\0');
+/// Who takes contacts or sends: the caller, or whom a caller names who may send in the name of any texter.
+fn texter(caller: Caller, text: &str) -> Result<String> {
+    let own = caller.name();
+    if text.is_empty() || text == own {
+        return Ok(own);
+    }
+    if !caller.may(Permission::TextingDelegate) {
+        return Err(Error::forbidden(format!(
+            "to send in another's name needs the permission {}",
+            Permission::TextingDelegate
+        )));
+    }
+    let sound = text.chars().count() <= NAME_CHARS_MAX && !text.contains('\0');
     if sound {
-        Ok(text)
+        Ok(text.to_owned())
     } else {
-        Err(Error::invalid("texter", format!("must have 1 to {NAME_CHARS_MAX} characters")))
+        Err(Error::invalid("texter", format!("must have at most {NAME_CHARS_MAX} characters")))
     }
 }
 
@@ -67,14 +83,22 @@ async fn click(
     tx: &TenantTx<'_>,
     campaign: &Campaign,
     message: &messages::Message,
-    texter: &str,
-    session: &str,
+    window: Window,
+    (texter, session): (&str, &str),
 ) -> Result<()> {
     running(campaign)?;
     if !assignment_end(tx, campaign.id, message.id, texter).await? {
         return Err(Error::precondition("NOT_ASSIGNED", "the message is not assigned to this texter"));
     }
     let now = Micros::now();
+    if open_at(&message.to, window, now) != now {
+        let message = format!(
+            "it is outside of the hours in which this person may be texted, {} to {} by their clock",
+            clock(window.open),
+            clock(window.close)
+        );
+        return Err(Error::precondition("OUTSIDE_SENDING_HOURS", message));
+    }
     message_expire_time_set(tx, message.id, Micros(now.0 + i64::from(campaign.validity_s) * 1_000_000))
         .await?;
     let cause: Arc<str> = format!("texter:{texter}/{session}").into();
@@ -82,6 +106,7 @@ async fn click(
     let moved = decide(tx, Decision::Queue, MessageStatus::Created, &[attempt], &cause).await?;
     let ids: Vec<Uuid> = moved.iter().map(|transition| transition.message).collect();
     queue_return(tx, &ids, &vec![now; ids.len()]).await?;
+    conversation_assign(tx, message, texter, now).await?;
     Ok(record(tx, &moved).await?)
 }
 
@@ -92,11 +117,11 @@ async fn message_of(tx: &TenantTx<'_>, id: Uuid, name: &str) -> Result<messages:
 impl Api {
     async fn send(
         &self,
-        tenant: TenantId,
-        id: Uuid,
+        caller: Caller,
+        (tenant, id): (TenantId, Uuid),
         request: &SendMessageRequest,
     ) -> Result<messages::Message> {
-        let texter = texter(&request.texter)?;
+        let texter = &*texter(caller, &request.texter)?;
         let session = session(&request.session)?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
@@ -106,7 +131,8 @@ impl Api {
         }
         let campaign = campaign_get(&tx, message.campaign).await?;
         let campaign = campaign.ok_or_else(|| Error::not_found(&request.name))?;
-        if let Err(error) = click(&tx, &campaign, &message, texter, session).await {
+        let window = tenant_window(&tx, tenant.0).await?.and(self.hours);
+        if let Err(error) = click(&tx, &campaign, &message, window, (texter, session)).await {
             if error.code() != tonic::Code::FailedPrecondition {
                 return Err(error);
             }
@@ -131,7 +157,7 @@ impl TextingService for Api {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let (tenant, id) = resource(caller, CAMPAIGN, &request.campaign, "campaign")?;
-        let texter = texter(&request.texter)?;
+        let texter = &*texter(caller, &request.texter)?;
         let count = count(request.count)?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
@@ -151,7 +177,7 @@ impl TextingService for Api {
         let caller = caller(&request)?;
         let request = request.into_inner();
         let (tenant, id) = resource(caller, MESSAGE, &request.name, "name")?;
-        let message = self.send(tenant, id, &request).await?;
+        let message = self.send(caller, (tenant, id), &request).await?;
         Ok(Response::new(encode(tenant, message)))
     }
 }

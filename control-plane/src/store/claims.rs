@@ -7,6 +7,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx};
+use crate::hours::{Minutes, Window, minutes, open_at};
 use crate::store::campaigns::CampaignState;
 use crate::store::transitions::{Attempt, Owner, Transition, attempt_code};
 use crate::store::{execute, query};
@@ -67,24 +68,45 @@ pub(crate) async fn claim_bound(tx: &SystemTx<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Grants those of `attempts` (sorted) that are ordered, of a running campaign, within their validity, and whose
-/// recipient has not opted out: all judged in this one statement.
-pub(crate) async fn claims_grant(tx: &SystemTx<'_>, attempts: &[Attempt], now: Micros) -> Result<Vec<Grant>> {
+/// Grants those of `attempts` (sorted) that are ordered, of a running campaign, within their validity and within the hours
+/// of the recipient, who has not opted out: all judged in this one statement.
+pub(crate) async fn claims_grant(
+    tx: &SystemTx<'_>,
+    attempts: &[Attempt],
+    hours: Window,
+    now: Micros,
+) -> Result<Vec<Grant>> {
     let (ids, numbers) = columns(attempts);
     let from = Status::Ordered.code();
     let to = Decision::Claim.to().code();
     let running = CampaignState::Running as i16;
     let sql = include_str!("claims/claims_grant.sql");
-    let rows = query(tx, sql, &[&ids, &numbers, &from, &to, &now, &running]).await?;
+    let Minutes { smallest, largest } = minutes(now);
+    let rows = query(
+        tx,
+        sql,
+        &[&ids, &numbers, &from, &to, &now, &running, &smallest, &largest, &hours.open, &hours.close],
+    )
+    .await?;
     Ok(rows.into_iter().map(Grant::from).collect())
+}
+
+/// What was not granted, and may be in a state to be moved on.
+pub(crate) struct Refused {
+    pub(crate) attempt: Attempt,
+    /// What becomes of it.
+    pub(crate) decision: Decision,
+    /// When it may go out, where it goes back to the queue.
+    pub(crate) due_time: Micros,
 }
 
 /// Those of `attempts` that are still ordered after the grant, with what was in their way.
 pub(crate) async fn claims_refused(
     tx: &SystemTx<'_>,
     attempts: &[Attempt],
+    hours: Window,
     now: Micros,
-) -> Result<Vec<(Attempt, Decision)>> {
+) -> Result<Vec<Refused>> {
     let (ids, numbers) = columns(attempts);
     let sql = include_str!("claims/claims_refused.sql");
     let rows = query(tx, sql, &[&ids, &numbers, &Status::Ordered.code(), &now]).await?;
@@ -96,7 +118,8 @@ pub(crate) async fn claims_refused(
             _ if row.get("expired") => Decision::Expire,
             CampaignState::Draft | CampaignState::Running | CampaignState::Paused => Decision::Withdraw,
         };
-        (attempt, decision)
+        let due_time = open_at(row.get("phone"), Window::from(&row).and(hours), now);
+        Refused { attempt, decision, due_time }
     });
     Ok(refused.collect())
 }

@@ -6,6 +6,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx, TenantTx};
+use crate::store::messages::Message;
 use crate::store::{Page, execute, query};
 
 /// What a reply asks for, numbered as in the API.
@@ -93,9 +94,26 @@ pub(crate) async fn opt_outs_of_messages(
     Ok(())
 }
 
-pub(crate) async fn replies_list(tx: &TenantTx<'_>, page: &Page<Uuid>) -> Result<Vec<Reply>> {
+/// Notes that `texter` is the last who sent to this message's recipient from its number: whoever replies, replies to them.
+pub(crate) async fn conversation_assign(
+    tx: &TenantTx<'_>,
+    message: &Message,
+    texter: &str,
+    now: Micros,
+) -> Result<()> {
+    let sql = include_str!("conversations/conversation_assign.sql");
+    execute(tx, sql, &[&message.to, &message.from, &texter, &now]).await?;
+    Ok(())
+}
+
+/// The tenant's replies; only those to `texter`, where there is one.
+pub(crate) async fn replies_list(
+    tx: &TenantTx<'_>,
+    texter: Option<&str>,
+    page: &Page<Uuid>,
+) -> Result<Vec<Reply>> {
     let sql = include_str!("conversations/replies_list.sql");
-    Ok(query(tx, sql, &[&page.after, &page.limit]).await?.into_iter().map(Reply::from).collect())
+    Ok(query(tx, sql, &[&page.after, &page.limit, &texter]).await?.into_iter().map(Reply::from).collect())
 }
 
 /// A phone number that has opted out.

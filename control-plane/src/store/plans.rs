@@ -14,18 +14,22 @@ pub(crate) struct Plan {
     pub(crate) phone: String,
     pub(crate) body: String,
     pub(crate) segments: i16,
+    /// When it may go out, where it is queued at once.
+    pub(crate) due_time: Micros,
+    /// Until when, where it is queued at once.
+    pub(crate) expire_time: Option<Micros>,
 }
 
-/// Inserts messages and their states. `expire_time` is set where they are queued at once.
+/// Inserts messages and their states.
 pub(crate) async fn messages_insert(
     tx: &SystemTx<'_>,
     tenant: Uuid,
     campaign: Uuid,
     plans: &[Plan],
     status: i16,
-    times: (Micros, Option<Micros>),
+    now: Micros,
 ) -> Result<()> {
-    let (now, expire_time) = times;
+    let expire_times: Vec<Option<Micros>> = plans.iter().map(|plan| plan.expire_time).collect();
     let ids: Vec<Uuid> = plans.iter().map(|plan| plan.message).collect();
     let contacts: Vec<Uuid> = plans.iter().map(|plan| plan.contact).collect();
     let numbers: Vec<Uuid> = plans.iter().map(|plan| plan.number).collect();
@@ -34,7 +38,7 @@ pub(crate) async fn messages_insert(
     let segments: Vec<i16> = plans.iter().map(|plan| plan.segments).collect();
     let messages: crate::store::Parameters<'_> =
         &[&tenant, &campaign, &now, &ids, &contacts, &numbers, &phones, &bodies, &segments];
-    let states: crate::store::Parameters<'_> = &[&tenant, &campaign, &now, &ids, &status, &expire_time];
+    let states: crate::store::Parameters<'_> = &[&tenant, &campaign, &now, &ids, &expire_times, &status];
     try_join(
         execute(tx, include_str!("plans/messages_insert.sql"), messages),
         execute(tx, include_str!("plans/message_states_insert.sql"), states),
@@ -61,13 +65,13 @@ pub(crate) async fn queue_insert(
     tenant: Uuid,
     campaign: Uuid,
     plans: &[Plan],
-    times: (Micros, Micros),
 ) -> Result<()> {
-    let (due_time, expire_time) = times;
     let ids: Vec<Uuid> = plans.iter().map(|plan| plan.message).collect();
     let numbers: Vec<Uuid> = plans.iter().map(|plan| plan.number).collect();
     let segments: Vec<i16> = plans.iter().map(|plan| plan.segments).collect();
     let sql = include_str!("plans/queue_insert.sql");
-    execute(tx, sql, &[&tenant, &campaign, &due_time, &expire_time, &ids, &numbers, &segments]).await?;
+    let due_times: Vec<Micros> = plans.iter().map(|plan| plan.due_time).collect();
+    let expire_times: Vec<Option<Micros>> = plans.iter().map(|plan| plan.expire_time).collect();
+    execute(tx, sql, &[&tenant, &campaign, &ids, &numbers, &segments, &due_times, &expire_times]).await?;
     Ok(())
 }

@@ -16,12 +16,14 @@ use muster_runtime::clock;
 use uuid::Uuid;
 
 use crate::db::{Micros, SystemTx};
+use crate::hours::{Window, open_at};
 use crate::nudge::nudged;
 use crate::store::Page;
 use crate::store::campaigns::{Campaign, Mode, PlanStep, campaign_plan_step, campaigns_to_plan};
 use crate::store::contacts::{Contact, contacts_to_plan};
 use crate::store::numbers::{Number, pool_numbers};
 use crate::store::plans::{Plan, assignments_insert, messages_insert, queue_insert};
+use crate::store::tenants::tenant_window;
 use crate::store::transitions::{Owner, Transition, record};
 use crate::work::Context;
 
@@ -61,7 +63,10 @@ async fn plan_page(context: &Context, campaign: &Campaign) -> anyhow::Result<boo
     let contacts = contacts_to_plan(&tx, campaign.list, &page).await?;
     let numbers = Numbers::new(pool_numbers(&tx, campaign.pool).await?);
     let template = Template::parse(&campaign.template)?;
-    let plans: Vec<Plan> = contacts.iter().filter_map(|contact| plan(contact, &template, &numbers)).collect();
+    let window = tenant_window(&tx, campaign.tenant).await?.and(context.hours);
+    let sending = Sending { campaign, window, now: Micros::now() };
+    let plan = |contact| plan(contact, &template, &numbers, &sending);
+    let plans: Vec<Plan> = contacts.iter().filter_map(plan).collect();
     let done = contacts.len() < usize::try_from(PAGE)?;
     let step = PlanStep {
         from: campaign.planned_after,
@@ -73,7 +78,7 @@ async fn plan_page(context: &Context, campaign: &Campaign) -> anyhow::Result<boo
     if !campaign_plan_step(&tx, campaign.id, &step).await? {
         return Ok(true);
     }
-    write(&tx, campaign, &plans).await?;
+    write(&tx, campaign, &plans, sending.now).await?;
     tx.commit().await?;
     if campaign.mode == Mode::Broadcast {
         context.nudges.dispatch.notify_one();
@@ -82,8 +87,30 @@ async fn plan_page(context: &Context, campaign: &Campaign) -> anyhow::Result<boo
     Ok(done)
 }
 
+/// How a campaign's texts go out.
+struct Sending<'a> {
+    campaign: &'a Campaign,
+    window: Window,
+    now: Micros,
+}
+
+impl Sending<'_> {
+    /// When a text to `phone` may go out and until when, where the campaign broadcasts: from the moment that the
+    /// recipient's hours begin.
+    fn times(&self, phone: &str) -> (Micros, Option<Micros>) {
+        match self.campaign.mode {
+            Mode::Click => (self.now, None),
+            Mode::Broadcast => {
+                let due = open_at(phone, self.window, self.now);
+                (due, Some(Micros(due.0 + i64::from(self.campaign.validity_s) * 1_000_000)))
+            }
+        }
+    }
+}
+
 /// The message for one contact; `None` where the template cannot be filled for them, or nothing is left to say.
-fn plan(contact: &Contact, template: &Template, numbers: &Numbers) -> Option<Plan> {
+fn plan(contact: &Contact, template: &Template, numbers: &Numbers, sending: &Sending<'_>) -> Option<Plan> {
+    let (due_time, expire_time) = sending.times(&contact.phone);
     let mut body = String::with_capacity(template.source().len() + 32);
     template.render(|field| contact.fields.get(field).map(String::as_str), &mut body).ok()?;
     if body.chars().count() > BODY_CHARS_MAX {
@@ -96,20 +123,20 @@ fn plan(contact: &Contact, template: &Template, numbers: &Numbers) -> Option<Pla
         phone: contact.phone.clone(),
         segments: i16::try_from(text::count(&body).segments).ok()?,
         body,
+        due_time,
+        expire_time,
     })
 }
 
-async fn write(tx: &SystemTx<'_>, campaign: &Campaign, plans: &[Plan]) -> anyhow::Result<()> {
-    let now = Micros::now();
-    let expire_time = Micros(now.0 + i64::from(campaign.validity_s) * 1_000_000);
-    let (status, expires) = match campaign.mode {
-        Mode::Click => (Status::Created, None),
-        Mode::Broadcast => (Status::Queued, Some(expire_time)),
+async fn write(tx: &SystemTx<'_>, campaign: &Campaign, plans: &[Plan], now: Micros) -> anyhow::Result<()> {
+    let status = match campaign.mode {
+        Mode::Click => Status::Created,
+        Mode::Broadcast => Status::Queued,
     };
-    messages_insert(tx, campaign.tenant, campaign.id, plans, status.code(), (now, expires)).await?;
+    messages_insert(tx, campaign.tenant, campaign.id, plans, status.code(), now).await?;
     match campaign.mode {
         Mode::Click => assignments_insert(tx, campaign.tenant, campaign.id, plans).await?,
-        Mode::Broadcast => queue_insert(tx, campaign.tenant, campaign.id, plans, (now, expire_time)).await?,
+        Mode::Broadcast => queue_insert(tx, campaign.tenant, campaign.id, plans).await?,
     }
     let cause: Arc<str> = "campaign".into();
     let transitions: Vec<Transition> = plans

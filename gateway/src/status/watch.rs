@@ -1,28 +1,20 @@
 //! One status stream, from its first frame to its end.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use muster_domain::id::TenantId;
 use muster_proto::v1::{StatusChange, WatchStatusResponse};
-use muster_runtime::key::KeyHash;
 use muster_runtime::{Error, Result, clock};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use super::Keys;
 use super::change::changes;
 use super::position::Position;
 use super::source::Source;
 
-/// How often a stream's key is checked again.
-const KEY_CHECK: Duration = Duration::from_secs(5);
-/// How long a stream goes on while the control-plane does not answer. Without it little is committed that could
-/// be shown, and all watchers at once coming back to it would not help.
-const UNCHECKED_MAX: Duration = Duration::from_secs(60);
 /// Changes in a response at most, so that it stays far below the 4 MiB that clients take.
 const CHANGES_MAX: usize = 5_000;
 /// The pause before a lost source is opened again.
@@ -33,8 +25,6 @@ const REOPEN_WITHIN: Duration = Duration::from_secs(30);
 /// A stream that somebody watches.
 pub(super) struct Watch {
     pub(super) source: Source,
-    pub(super) keys: Arc<Keys>,
-    pub(super) key: KeyHash,
     pub(super) tenant: TenantId,
     pub(super) campaign: Option<Uuid>,
     pub(super) responses: mpsc::Sender<std::result::Result<WatchStatusResponse, Status>>,
@@ -63,19 +53,9 @@ impl Watch {
         if self.send(Vec::new(), self.source.position()).await.is_err() {
             return Ok(());
         }
-        let mut checks = interval(KEY_CHECK);
-        checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut checked = clock::instant();
         loop {
             let before = self.source.position();
-            let frame = tokio::select! {
-                _ = checks.tick() => {
-                    self.check_key(&mut checked).await?;
-                    continue;
-                }
-                frame = self.source.next() => frame,
-            };
-            let seen = match frame {
+            let seen = match self.source.next().await {
                 Ok(frame) => changes(frame, self.tenant, self.campaign),
                 Err(error) => {
                     tracing::warn!(error = format!("{error:#}"), "a status stream lost its place; reopening");
@@ -87,19 +67,6 @@ impl Watch {
                 return Ok(());
             }
         }
-    }
-
-    /// Checks that the key is still good for this tenant.
-    async fn check_key(&self, checked: &mut Instant) -> Result<()> {
-        let caller = match self.keys.caller(self.key).await {
-            Ok(caller) => caller,
-            Err(error) if error.code() == Code::Unavailable && clock::since(*checked) < UNCHECKED_MAX => {
-                return Ok(());
-            }
-            Err(error) => return Err(error),
-        };
-        *checked = clock::instant();
-        caller.tenant(self.tenant.0, "the tenant").map(|_tenant| ())
     }
 
     async fn reopen(&mut self) -> Result<()> {

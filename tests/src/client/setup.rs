@@ -2,11 +2,11 @@
 
 use anyhow::{Context, Result};
 use muster_proto::v1::{
-    BatchCreatePhoneNumbersRequest, CreateNumberPoolRequest, CreatePhoneNumberRequest,
-    CreateProviderAccountRequest, CreateTenantRequest, IssueTenantKeyRequest, ListCampaignsRequest,
-    ListTenantsRequest, NumberPool, PhoneNumber, ProviderAccount, Tenant,
+    AcceptInvitationRequest, AcceptInvitationResponse, ApiKey, BatchCreatePhoneNumbersRequest, Campaign,
+    CreateApiKeyRequest, CreateInvitationRequest, CreateNumberPoolRequest, CreatePhoneNumberRequest,
+    CreateProviderAccountRequest, CreateTenantRequest, Invitation, ListCampaignsRequest, ListTenantsRequest,
+    Member, NumberPool, PhoneNumber, ProviderAccount, Tenant,
 };
-use muster_proto::v1::{Campaign, IssueTenantKeyResponse};
 
 use super::{Client, PAGE_SIZE, all_pages};
 
@@ -22,12 +22,23 @@ impl Client {
         Ok(self.tenants().create_tenant(request).await.context("create a tenant")?.into_inner())
     }
 
-    /// Issues a tenant's key. Only an operator can.
-    pub async fn issue_key(&self, tenant: &str) -> Result<String> {
-        let request = IssueTenantKeyRequest { name: tenant.to_owned() };
-        let answer = self.tenants().issue_tenant_key(request).await.context("issue a key")?;
-        let IssueTenantKeyResponse { key } = answer.into_inner();
-        Ok(key)
+    /// Creates an API key with a role, such as `roles/owner`. Returns its secret.
+    pub async fn create_key(&self, tenant: &str, role: &str) -> Result<String> {
+        let key = ApiKey { display_name: "Key".to_owned(), role: role.to_owned(), ..ApiKey::default() };
+        let request = CreateApiKeyRequest { parent: tenant.to_owned(), api_key: Some(key) };
+        Ok(self.api_keys().create_api_key(request).await.context("create a key")?.into_inner().secret)
+    }
+
+    /// Invites somebody and accepts in their place. Returns the member and the secret of their personal key.
+    pub async fn join(&self, tenant: &str, email: &str, role: &str) -> Result<(Member, String)> {
+        let invitation =
+            Invitation { email: email.to_owned(), role: role.to_owned(), ..Invitation::default() };
+        let request = CreateInvitationRequest { parent: tenant.to_owned(), invitation: Some(invitation) };
+        let invited = self.members().create_invitation(request).await.context("invite")?.into_inner();
+        let request = AcceptInvitationRequest { token: invited.token, display_name: email.to_owned() };
+        let joined = self.without_key().members().accept_invitation(request).await.context("accept")?;
+        let AcceptInvitationResponse { member, secret } = joined.into_inner();
+        Ok((member.context("no member in the answer")?, secret))
     }
 
     /// Creates a provider account. Only an operator can give it a base URL.

@@ -46,7 +46,7 @@ impl OrganizationOptions {
 pub struct Organization {
     /// The tenant's resource name.
     pub tenant: String,
-    /// Its key.
+    /// The key of an owner.
     pub key: String,
     /// A client with that key.
     pub client: Client,
@@ -66,7 +66,7 @@ impl Stack {
         let OrganizationOptions { display_name, provider, numbers, segments_per_second } = options;
         let operator = &self.operator;
         let tenant = operator.create_tenant(&display_name).await?.name;
-        let key = operator.issue_key(&tenant).await?;
+        let key = operator.create_key(&tenant, "roles/owner").await?;
         let mut spec = account_spec(provider, &tenant);
         let opened = self.simulator.open_account(&spec).await?;
         let account = ProviderAccount {

@@ -127,6 +127,9 @@ impl<'a> Plan<'a> {
             .env("MUSTER_API__LISTEN", loopback(self.ports.api))
             .env("MUSTER_INTERNAL__LISTEN", loopback(self.ports.internal))
             .env("MUSTER_OPERATOR_KEY", OPERATOR_KEY)
+            // Tests are run at any time of the day; those that are about hours say their own.
+            .env("MUSTER_SENDING_HOURS__OPEN", "00:00")
+            .env("MUSTER_SENDING_HOURS__CLOSE", "24:00")
             .env("MUSTER_CLAIM_DEADLINE_S", options.claim_deadline_s.to_string())
             .env("MUSTER_ORDER_DEADLINE_S", options.order_deadline_s.to_string())
             .envs(self.ground.database_tls())

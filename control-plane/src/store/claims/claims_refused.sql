@@ -1,8 +1,9 @@
-SELECT s.message_id, s.attempt, c.state, s.expire_time <= $4 AS expired,
+SELECT s.message_id, s.attempt, c.state, s.expire_time <= $4 AS expired, m.phone, t.open_minute, t.close_minute,
        EXISTS (SELECT FROM opt_outs o WHERE o.tenant_id = m.tenant_id AND o.phone = m.phone) AS opted_out
 FROM unnest($1::uuid[], $2::smallint[]) AS wanted (message_id, attempt)
 JOIN message_states s ON s.message_id = wanted.message_id AND s.attempt = wanted.attempt
 JOIN messages m ON m.id = wanted.message_id
 JOIN campaigns c ON c.id = m.campaign_id
+JOIN tenants t ON t.id = m.tenant_id
 WHERE s.status = $3
 ORDER BY s.message_id

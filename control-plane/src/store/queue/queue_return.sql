@@ -3,4 +3,4 @@ SELECT m.campaign_id, m.number_id, m.id, m.tenant_id, m.segments, s.attempt, bac
 FROM unnest($1::uuid[], $2::timestamptz[]) AS back (message_id, due_time)
 JOIN messages m ON m.id = back.message_id
 JOIN message_states s ON s.message_id = back.message_id
-ON CONFLICT (campaign_id, number_id, message_id) DO UPDATE SET attempt = excluded.attempt, due_time = excluded.due_time
+ON CONFLICT DO NOTHING

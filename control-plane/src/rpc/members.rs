@@ -1,0 +1,289 @@
+//! Members: invitations, roles, and the way out.
+
+use muster_domain::id::TenantId;
+use muster_domain::permission::BuiltInRole;
+use muster_proto::v1::member_service_server::MemberService;
+use muster_proto::v1::{
+    AcceptInvitationRequest, AcceptInvitationResponse, CreateInvitationRequest, CreateInvitationResponse,
+    DeleteInvitationRequest, DeleteInvitationResponse, DeleteMemberRequest, DeleteMemberResponse,
+    GetMemberRequest, Invitation, ListInvitationsRequest, ListInvitationsResponse, ListMembersRequest,
+    ListMembersResponse, Member, UpdateMemberRequest,
+};
+use muster_runtime::access::Caller;
+use muster_runtime::key::{KeyHash, random_secret};
+use muster_runtime::{Error, Result, clock, name};
+use secrecy::ExposeSecret as _;
+use tonic::{Request, Response, Status};
+use uuid::Uuid;
+
+use crate::db::{Micros, SystemTx, TenantTx};
+use crate::rpc::api_keys::new_secret;
+use crate::rpc::provider_accounts::absent_tenant;
+use crate::rpc::roles::{permissions_of, role_name, role_ref};
+use crate::rpc::{Api, caller, display_name, later, masked, page, required, resource, tenant_of_parent};
+use crate::store::keys::{ApiKey, key_insert};
+use crate::store::members::{
+    self, invitation_delete, invitation_get, invitation_insert, invitation_take, invitations_list,
+    member_by_email, member_delete, member_get, member_insert, member_update, members_list, members_lock,
+    owners_count,
+};
+use crate::store::roles::RoleRef;
+
+pub(super) const MEMBER: &str = "tenants/*/members/*";
+const INVITATION: &str = "tenants/*/invitations/*";
+/// The longest e-mail address, in bytes (RFC 5321, 4.5.3.1.3, without its brackets).
+const EMAIL_BYTES_MAX: usize = 254;
+/// How long an invitation is good where the call does not say: a week.
+const INVITED_S: i64 = 7 * 24 * 3_600;
+/// How far away the end of an invitation may be: 30 days.
+const INVITED_MAX_S: i64 = 30 * 24 * 3_600;
+/// What an update may change.
+const MUTABLE: [&str; 2] = ["display_name", "role"];
+
+fn encode(tenant: TenantId, member: members::Member) -> Member {
+    Member {
+        name: name::format(MEMBER, &[tenant.0, member.id]),
+        email: member.email,
+        display_name: member.display_name,
+        role: role_name(tenant, member.role),
+        create_time: Some(member.create_time.timestamp()),
+    }
+}
+
+fn encode_invitation(tenant: TenantId, invitation: members::Invitation) -> Invitation {
+    Invitation {
+        name: name::format(INVITATION, &[tenant.0, invitation.id]),
+        email: invitation.email,
+        role: role_name(tenant, invitation.role),
+        expire_time: Some(invitation.expire_time.timestamp()),
+        create_time: Some(invitation.create_time.timestamp()),
+    }
+}
+
+/// An e-mail address in lower case. Whether anybody reads what is sent there is for the invitation to find out.
+fn email(text: &str) -> Result<String> {
+    let text = text.trim().to_lowercase();
+    let parts = text.rsplit_once('@').filter(|(local, domain)| !local.is_empty() && domain.contains('.'));
+    let plain = !text.contains(|letter: char| letter.is_control() || letter.is_whitespace());
+    if parts.is_some() && plain && text.len() <= EMAIL_BYTES_MAX {
+        Ok(text)
+    } else {
+        Err(Error::invalid("invitation.email", "must be an e-mail address, such as amina@example.org"))
+    }
+}
+
+/// Refuses to leave a tenant without an owner: `member` is about to lose this role, under the lock.
+async fn not_the_last_owner(tx: &TenantTx<'_>, member: &members::Member) -> Result<()> {
+    if member.role == RoleRef::BuiltIn(BuiltInRole::Owner) && owners_count(tx).await? <= 1 {
+        return Err(Error::precondition("LAST_OWNER", "a tenant must keep an owner; make another one first"));
+    }
+    Ok(())
+}
+
+/// A member whom `caller` may change or remove, under the lock.
+async fn member_within_reach(
+    tx: &TenantTx<'_>,
+    caller: Caller,
+    (tenant, id): (TenantId, Uuid),
+    name: &str,
+) -> Result<members::Member> {
+    members_lock(tx, tenant.0).await?;
+    let member = member_get(tx, id).await?.ok_or_else(|| Error::not_found(name))?;
+    caller.may_grant(member.permissions)?;
+    Ok(member)
+}
+
+impl Api {
+    async fn accept(&self, request: &AcceptInvitationRequest) -> Result<AcceptInvitationResponse> {
+        let title = display_name(&request.display_name, "display_name")?;
+        let (secret, hint) = new_secret()?;
+        let now = Micros::now();
+        let mut system = self.db.system().await?;
+        let taking = SystemTx::begin(&mut system).await?;
+        let taken = invitation_take(&taking, KeyHash::of(&request.token), now).await?;
+        let (tenant, invitation) = taken.ok_or_else(Error::unauthenticated)?;
+        let tenant = TenantId(tenant);
+        let member = members::Member {
+            id: clock::new_id(),
+            email: invitation.email,
+            display_name: title,
+            role: invitation.role,
+            permissions: Default::default(),
+            create_time: now,
+        };
+        let key = ApiKey {
+            id: clock::new_id(),
+            display_name: "Personal".to_owned(),
+            member: Some(member.id),
+            role: None,
+            scopes: Vec::new(),
+            hint,
+            expire_time: None,
+            last_use_time: None,
+            create_time: now,
+        };
+        let tx = taking.narrow(tenant).await?;
+        member_insert(&tx, tenant.0, &member).await.map_err(already_a_member)?;
+        key_insert(&tx, tenant.0, &key, KeyHash::of(secret.expose_secret())).await?;
+        tx.commit().await?;
+        let secret = secret.expose_secret().to_owned();
+        Ok(AcceptInvitationResponse { member: Some(encode(tenant, member)), secret })
+    }
+}
+
+fn already_a_member(error: crate::db::Error) -> Error {
+    if error.is_unique_violation() {
+        Error::already_exists("there is a member with this e-mail address")
+    } else {
+        error.into()
+    }
+}
+
+#[tonic::async_trait]
+impl MemberService for Api {
+    async fn create_invitation(
+        &self,
+        request: Request<CreateInvitationRequest>,
+    ) -> Result<Response<CreateInvitationResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let tenant = tenant_of_parent(caller, &request.parent)?;
+        let wanted = required(request.invitation, "invitation")?;
+        let now = Micros::now();
+        let expire_time = match wanted.expire_time {
+            Some(time) => later(time, now, INVITED_MAX_S, "invitation.expire_time")?,
+            None => Micros(now.0 + INVITED_S * 1_000_000),
+        };
+        let invitation = members::Invitation {
+            id: clock::new_id(),
+            email: email(&wanted.email)?,
+            role: role_ref(tenant, &wanted.role, "invitation.role")?,
+            expire_time,
+            create_time: now,
+        };
+        let token = random_secret()?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        caller.may_grant(permissions_of(&tx, tenant, invitation.role, "invitation.role").await?)?;
+        if member_by_email(&tx, &invitation.email).await?.is_some() {
+            return Err(Error::already_exists("there is a member with this e-mail address").into());
+        }
+        invitation_insert(&tx, tenant.0, &invitation, KeyHash::of(&token))
+            .await
+            .map_err(|error| absent_tenant(error, &request.parent))?;
+        tx.commit().await?;
+        let invitation = Some(encode_invitation(tenant, invitation));
+        Ok(Response::new(CreateInvitationResponse { invitation, token }))
+    }
+
+    async fn list_invitations(
+        &self,
+        request: Request<ListInvitationsRequest>,
+    ) -> Result<Response<ListInvitationsResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let tenant = tenant_of_parent(caller, &request.parent)?;
+        let scope = format!("invitations {}", request.parent);
+        let ask = page::Request { size: request.page_size, token: &request.page_token, scope };
+        let page = ask.page()?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        let mut rows = invitations_list(&tx, &page).await?;
+        let next_page_token = ask.finish(&mut rows, &page, |invitation| invitation.id);
+        let invitations = rows.into_iter().map(|invitation| encode_invitation(tenant, invitation)).collect();
+        Ok(Response::new(ListInvitationsResponse { invitations, next_page_token }))
+    }
+
+    async fn delete_invitation(
+        &self,
+        request: Request<DeleteInvitationRequest>,
+    ) -> Result<Response<DeleteInvitationResponse>, Status> {
+        let caller = caller(&request)?;
+        let name = request.into_inner().name;
+        let (tenant, id) = resource(caller, INVITATION, &name, "name")?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        let invitation = invitation_get(&tx, id).await?.ok_or_else(|| Error::not_found(&name))?;
+        caller.may_grant(permissions_of(&tx, tenant, invitation.role, "name").await?)?;
+        invitation_delete(&tx, id).await?;
+        tx.commit().await?;
+        Ok(Response::new(DeleteInvitationResponse {}))
+    }
+
+    async fn accept_invitation(
+        &self,
+        request: Request<AcceptInvitationRequest>,
+    ) -> Result<Response<AcceptInvitationResponse>, Status> {
+        Ok(Response::new(self.accept(&request.into_inner()).await?))
+    }
+
+    async fn get_member(&self, request: Request<GetMemberRequest>) -> Result<Response<Member>, Status> {
+        let caller = caller(&request)?;
+        let name = request.into_inner().name;
+        let (tenant, id) = resource(caller, MEMBER, &name, "name")?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        let member = member_get(&tx, id).await?.ok_or_else(|| Error::not_found(&name))?;
+        Ok(Response::new(encode(tenant, member)))
+    }
+
+    async fn list_members(
+        &self,
+        request: Request<ListMembersRequest>,
+    ) -> Result<Response<ListMembersResponse>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let tenant = tenant_of_parent(caller, &request.parent)?;
+        let scope = format!("members {}", request.parent);
+        let ask = page::Request { size: request.page_size, token: &request.page_token, scope };
+        let page = ask.page()?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        let mut rows = members_list(&tx, &page).await?;
+        let next_page_token = ask.finish(&mut rows, &page, |member| member.id);
+        let members = rows.into_iter().map(|member| encode(tenant, member)).collect();
+        Ok(Response::new(ListMembersResponse { members, next_page_token }))
+    }
+
+    async fn update_member(&self, request: Request<UpdateMemberRequest>) -> Result<Response<Member>, Status> {
+        let caller = caller(&request)?;
+        let request = request.into_inner();
+        let wanted = required(request.member, "member")?;
+        let (tenant, id) = resource(caller, MEMBER, &wanted.name, "member.name")?;
+        let set = [!wanted.display_name.is_empty(), !wanted.role.is_empty()];
+        let paths = masked(request.update_mask, &MUTABLE, &set)?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        let mut member = member_within_reach(&tx, caller, (tenant, id), &wanted.name).await?;
+        if paths.contains(&"display_name") {
+            member.display_name = display_name(&wanted.display_name, "member.display_name")?;
+        }
+        if paths.contains(&"role") {
+            let role = role_ref(tenant, &wanted.role, "member.role")?;
+            caller.may_grant(permissions_of(&tx, tenant, role, "member.role").await?)?;
+            if role != member.role {
+                not_the_last_owner(&tx, &member).await?;
+            }
+            member.role = role;
+        }
+        member_update(&tx, &member).await?;
+        tx.commit().await?;
+        Ok(Response::new(encode(tenant, member)))
+    }
+
+    async fn delete_member(
+        &self,
+        request: Request<DeleteMemberRequest>,
+    ) -> Result<Response<DeleteMemberResponse>, Status> {
+        let caller = caller(&request)?;
+        let name = request.into_inner().name;
+        let (tenant, id) = resource(caller, MEMBER, &name, "name")?;
+        let mut client = self.db.app().await?;
+        let tx = TenantTx::begin(&mut client, tenant).await?;
+        let member = member_within_reach(&tx, caller, (tenant, id), &name).await?;
+        not_the_last_owner(&tx, &member).await?;
+        member_delete(&tx, id).await?;
+        tx.commit().await?;
+        Ok(Response::new(DeleteMemberResponse {}))
+    }
+}

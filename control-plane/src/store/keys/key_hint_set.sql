@@ -1,0 +1,1 @@
+UPDATE api_keys SET hint = $2 WHERE id = $1

@@ -1,0 +1,168 @@
+//! Members, and the invitations by which they come in.
+
+use muster_domain::id::{MemberId, TenantId};
+use muster_domain::permission::{BuiltInRole, Permissions};
+use muster_runtime::access::{Actor, Principal};
+use muster_runtime::key::KeyHash;
+use tokio_postgres::Row;
+use uuid::Uuid;
+
+use crate::db::{Micros, Result, SystemTx, TenantTx};
+use crate::store::roles::{RoleRef, role_permissions};
+use crate::store::tenants::TenantState;
+use crate::store::{Page, execute, query, query_one, query_opt};
+
+/// Somebody of a tenant.
+#[derive(Clone)]
+pub(crate) struct Member {
+    pub(crate) id: Uuid,
+    pub(crate) email: String,
+    pub(crate) display_name: String,
+    pub(crate) role: RoleRef,
+    /// What the role permits.
+    pub(crate) permissions: Permissions,
+    pub(crate) create_time: Micros,
+}
+
+/// A member must have a role; where the columns cannot be read, they have the least.
+fn role_of(row: &Row) -> RoleRef {
+    RoleRef::from_columns(row).unwrap_or(RoleRef::BuiltIn(BuiltInRole::Viewer))
+}
+
+impl From<Row> for Member {
+    fn from(row: Row) -> Self {
+        Self {
+            id: row.get("id"),
+            email: row.get("email"),
+            display_name: row.get("display_name"),
+            role: role_of(&row),
+            permissions: role_permissions(&row),
+            create_time: row.get("create_time"),
+        }
+    }
+}
+
+/// An invitation that was not accepted yet.
+pub(crate) struct Invitation {
+    pub(crate) id: Uuid,
+    pub(crate) email: String,
+    pub(crate) role: RoleRef,
+    pub(crate) expire_time: Micros,
+    pub(crate) create_time: Micros,
+}
+
+impl From<&Row> for Invitation {
+    fn from(row: &Row) -> Self {
+        Self {
+            id: row.get("id"),
+            email: row.get("email"),
+            role: role_of(row),
+            expire_time: row.get("expire_time"),
+            create_time: row.get("create_time"),
+        }
+    }
+}
+
+pub(crate) async fn member_insert(tx: &TenantTx<'_>, tenant: Uuid, member: &Member) -> Result<()> {
+    let (built_in, own) = member.role.columns();
+    let sql = include_str!("members/member_insert.sql");
+    let Member { id, email, display_name, create_time, .. } = member;
+    execute(tx, sql, &[id, &tenant, email, display_name, &built_in, &own, create_time]).await?;
+    Ok(())
+}
+
+pub(crate) async fn member_get(tx: &TenantTx<'_>, id: Uuid) -> Result<Option<Member>> {
+    Ok(query_opt(tx, include_str!("members/member_get.sql"), &[&id]).await?.map(Member::from))
+}
+
+pub(crate) async fn member_by_email(tx: &TenantTx<'_>, email: &str) -> Result<Option<Member>> {
+    Ok(query_opt(tx, include_str!("members/member_by_email.sql"), &[&email]).await?.map(Member::from))
+}
+
+pub(crate) async fn members_list(tx: &TenantTx<'_>, page: &Page<Uuid>) -> Result<Vec<Member>> {
+    let sql = include_str!("members/members_list.sql");
+    Ok(query(tx, sql, &[&page.after, &page.limit]).await?.into_iter().map(Member::from).collect())
+}
+
+pub(crate) async fn member_update(tx: &TenantTx<'_>, member: &Member) -> Result<()> {
+    let (built_in, own) = member.role.columns();
+    let sql = include_str!("members/member_update.sql");
+    execute(tx, sql, &[&member.id, &member.display_name, &built_in, &own]).await?;
+    Ok(())
+}
+
+/// Removes a member with their keys.
+pub(crate) async fn member_delete(tx: &TenantTx<'_>, id: Uuid) -> Result<()> {
+    execute(tx, include_str!("members/member_delete.sql"), &[&id]).await?;
+    Ok(())
+}
+
+/// The member of a tenant whom its identity provider calls `subject`, or who is there by this e-mail address and signs in
+/// for the first time: from then on the subject is theirs.
+pub(crate) async fn member_sign_in(
+    tx: &SystemTx<'_>,
+    tenant: TenantId,
+    subject: &str,
+    email: Option<&str>,
+) -> Result<Option<Principal>> {
+    let sql = include_str!("members/member_by_identity.sql");
+    let Some(row) = query_opt(tx, sql, &[&tenant.0, &subject, &email]).await? else { return Ok(None) };
+    let id: Uuid = row.get("id");
+    if row.get("first_time") {
+        execute(tx, include_str!("members/member_subject_set.sql"), &[&id, &subject]).await?;
+    }
+    let actor = Actor::Member(MemberId(id));
+    Ok(Some(Principal { tenant, actor, permissions: role_permissions(&row) }))
+}
+
+/// Lets nobody else change who of the tenant has which role until this transaction ends.
+pub(crate) async fn members_lock(tx: &TenantTx<'_>, tenant: Uuid) -> Result<()> {
+    execute(tx, include_str!("members/members_lock.sql"), &[&tenant]).await?;
+    Ok(())
+}
+
+/// How many owners the tenant has.
+pub(crate) async fn owners_count(tx: &TenantTx<'_>) -> Result<i64> {
+    let sql = include_str!("members/members_with_role.sql");
+    Ok(query_one(tx, sql, &[&BuiltInRole::Owner.code()]).await?.get(0))
+}
+
+pub(crate) async fn invitation_insert(
+    tx: &TenantTx<'_>,
+    tenant: Uuid,
+    invitation: &Invitation,
+    token: KeyHash,
+) -> Result<()> {
+    let (built_in, own) = invitation.role.columns();
+    let Invitation { id, email, expire_time, create_time, .. } = invitation;
+    let sql = include_str!("members/invitation_insert.sql");
+    let token = &token.0[..];
+    execute(tx, sql, &[id, &tenant, email, &built_in, &own, &token, expire_time, create_time]).await?;
+    Ok(())
+}
+
+pub(crate) async fn invitations_list(tx: &TenantTx<'_>, page: &Page<Uuid>) -> Result<Vec<Invitation>> {
+    let rows = query(tx, include_str!("members/invitations_list.sql"), &[&page.after, &page.limit]).await?;
+    Ok(rows.iter().map(Invitation::from).collect())
+}
+
+pub(crate) async fn invitation_get(tx: &TenantTx<'_>, id: Uuid) -> Result<Option<Invitation>> {
+    let row = query_opt(tx, include_str!("members/invitation_get.sql"), &[&id]).await?;
+    Ok(row.as_ref().map(Invitation::from))
+}
+
+pub(crate) async fn invitation_delete(tx: &TenantTx<'_>, id: Uuid) -> Result<()> {
+    execute(tx, include_str!("members/invitation_delete.sql"), &[&id]).await?;
+    Ok(())
+}
+
+/// Takes the invitation that has this token, if it is still good: for the one who accepts it. With the tenant that it is of.
+pub(crate) async fn invitation_take(
+    tx: &SystemTx<'_>,
+    token: KeyHash,
+    now: Micros,
+) -> Result<Option<(Uuid, Invitation)>> {
+    let sql = include_str!("members/invitation_take.sql");
+    let row = query_opt(tx, sql, &[&&token.0[..], &now, &TenantState::Active.code()]).await?;
+    Ok(row.map(|row| (row.get("tenant_id"), Invitation::from(&row))))
+}

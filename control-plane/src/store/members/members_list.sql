@@ -1,0 +1,6 @@
+SELECT m.id, m.email, m.display_name, m.built_in_role, m.role_id, m.create_time, r.permissions
+FROM members m
+LEFT JOIN roles r ON r.id = m.role_id
+WHERE m.id > $1
+ORDER BY m.id
+LIMIT $2

@@ -1,0 +1,1 @@
+SELECT count(*) FROM members WHERE built_in_role = $1

@@ -1,1 +1,0 @@
-SELECT id FROM tenants WHERE key_hash = $1

@@ -1,0 +1,1 @@
+SELECT open_minute, close_minute FROM tenants WHERE id = $1

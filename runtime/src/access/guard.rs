@@ -1,0 +1,149 @@
+//! Open streams of a caller who may not call any more: what goes in or out of a call that lasts is cut off within
+//! seconds of a credential being revoked, or of losing what the call needs.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::HeaderMap;
+use http_body::{Body, Frame, SizeHint};
+use tokio::time::{Instant, Sleep, sleep_until};
+use tonic::{Code, Status};
+
+use super::layer::Authenticate;
+use super::table::Rule;
+use super::{Caller, Credential};
+use crate::{Error, Result, clock};
+
+/// How often the credential of an open stream is looked at again.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How long a stream goes on after a look that found the credential good, while those who know do not answer: over a
+/// restart of theirs, but not over an outage. What is remembered on the way may be 2 seconds old, so that a revoked
+/// credential is good for 5 seconds at the most.
+const GOOD_FOR: Duration = Duration::from_secs(3);
+
+/// Looks whether a call may go on.
+#[derive(Clone)]
+pub(super) struct Guard<A> {
+    access: A,
+    credential: Credential,
+    caller: Caller,
+    rule: &'static Rule,
+}
+
+impl<A: Authenticate> Guard<A> {
+    /// A guard of a call that `caller` has just been let into.
+    pub(super) fn new(access: A, credential: Credential, caller: Caller, rule: &'static Rule) -> Self {
+        Self { access, credential, caller, rule }
+    }
+
+    /// Whether the credential still belongs to the same tenant and meets the rule.
+    async fn look(self) -> Result<()> {
+        let now = self.access.caller(&self.credential).await?;
+        self.rule.admit(now)?;
+        match (self.caller, now) {
+            (Caller::Operator, Caller::Operator) => Ok(()),
+            (Caller::Tenant(then), Caller::Tenant(now)) if then.tenant == now.tenant => Ok(()),
+            (Caller::Operator | Caller::Tenant(_), _) => Err(Error::unauthenticated()),
+        }
+    }
+}
+
+type Looking = Pin<Box<dyn Future<Output = Result<()>> + Send>>;
+
+/// Which way a body goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Way {
+    /// From the caller to a handler, who gets the refusal as an error of the stream.
+    In,
+    /// From a handler to the caller, who gets the refusal as the call's status.
+    Out,
+}
+
+/// A body that ends when its guard says so.
+pub(super) struct Guarded<A> {
+    body: tonic::body::Body,
+    way: Way,
+    guard: Guard<A>,
+    next: Pin<Box<Sleep>>,
+    good_until: Instant,
+    looking: Option<Looking>,
+    ended: bool,
+}
+
+impl<A: Authenticate> Guarded<A> {
+    /// `body`, for as long as `guard` lets it.
+    pub(super) fn new(body: tonic::body::Body, way: Way, guard: Guard<A>) -> Self {
+        let (next, good_until) = (Box::pin(sleep_until(after(AGAIN))), after(GOOD_FOR));
+        Self { body, way, guard, next, good_until, looking: None, ended: false }
+    }
+
+    /// Whether nobody has said that the credential is bad, and it was good a moment ago.
+    fn may_be_good(&self, error: &Error) -> bool {
+        error.code() == Code::Unavailable && after(AGAIN) <= self.good_until
+    }
+
+    /// Ready with why the call may not go on.
+    fn poll_refused(&mut self, context: &mut Context<'_>) -> Poll<Error> {
+        loop {
+            if let Some(looking) = &mut self.looking {
+                match looking.as_mut().poll(context) {
+                    Poll::Pending => return Poll::Pending,
+                    Poll::Ready(Ok(())) => self.good_until = after(GOOD_FOR),
+                    Poll::Ready(Err(error)) if self.may_be_good(&error) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(error),
+                }
+                self.looking = None;
+                self.next.as_mut().reset(after(AGAIN));
+            }
+            if self.next.as_mut().poll(context).is_pending() {
+                return Poll::Pending;
+            }
+            self.looking = Some(Box::pin(self.guard.clone().look()));
+        }
+    }
+}
+
+/// The end of a call with `status`.
+fn trailers(status: Status) -> std::result::Result<Frame<Bytes>, Status> {
+    let mut trailers = HeaderMap::new();
+    status.add_header(&mut trailers)?;
+    Ok(Frame::trailers(trailers))
+}
+
+fn after(pause: Duration) -> Instant {
+    (clock::instant() + pause).into()
+}
+
+impl<A: Authenticate> Body for Guarded<A> {
+    type Data = Bytes;
+    type Error = Status;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<std::result::Result<Frame<Bytes>, Status>>> {
+        let this = self.get_mut();
+        if this.ended {
+            return Poll::Ready(None);
+        }
+        if let Poll::Ready(error) = this.poll_refused(context) {
+            this.ended = true;
+            return Poll::Ready(Some(match this.way {
+                Way::In => Err(error.into()),
+                Way::Out => trailers(error.into()),
+            }));
+        }
+        Pin::new(&mut this.body).poll_frame(context)
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.ended || self.body.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.body.size_hint()
+    }
+}

@@ -1,0 +1,133 @@
+//! The access layer: turns a call's credential into a [`Caller`] with what the [table](super::table) demands, or refuses
+//! the call. It stands before every service, so that a service without access control cannot be added by mistake. Only
+//! health and reflection are open.
+
+use std::convert::Infallible;
+use std::future::Future;
+use std::net::SocketAddr;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tonic::Status;
+use tonic::body::Body;
+use tonic::codegen::{Service, http};
+use tonic::transport::server::TcpConnectInfo;
+
+use super::guard::{Guard, Guarded, Way};
+use super::table::{self, Needs, Rule};
+use super::{Caller, Credential};
+use crate::{Error, Result};
+
+/// What may be called without a credential.
+const OPEN: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
+
+/// Knows whose credential is whose.
+pub trait Authenticate: Clone + Send + Sync + Unpin + 'static {
+    /// Who proves themselves with `credential`. What is revoked may be believed for 2 seconds longer, all that is remembered
+    /// on the way taken together; see [`guard`](super::guard) for the rest of the 5 seconds that are promised.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED where it is nobody's, PERMISSION_DENIED where their tenant is suspended.
+    fn caller(&self, credential: &Credential) -> impl Future<Output = Result<Caller>> + Send;
+}
+
+/// A call that was let in; handlers find it among the request's extensions.
+#[derive(Clone, Debug)]
+pub struct Call {
+    /// Who calls.
+    pub caller: Caller,
+    /// What the table says of the rpc.
+    pub rule: &'static Rule,
+    /// Where the call comes from, where the transport tells.
+    pub address: Option<SocketAddr>,
+}
+
+impl Call {
+    /// The call that `request` is of.
+    ///
+    /// # Errors
+    /// UNAUTHENTICATED where no layer has let it in: without that, nothing runs.
+    pub fn of<T>(request: &tonic::Request<T>) -> Result<&Self> {
+        request.extensions().get().ok_or_else(Error::unauthenticated)
+    }
+}
+
+/// Puts [`AccessService`] before a service.
+#[derive(Clone)]
+pub struct AccessLayer<A>(pub A);
+
+impl<A: Clone, S> tower::Layer<S> for AccessLayer<A> {
+    type Service = AccessService<A, S>;
+
+    fn layer(&self, inner: S) -> AccessService<A, S> {
+        AccessService { access: self.0.clone(), inner }
+    }
+}
+
+/// Admits calls with a valid credential to the service within.
+#[derive(Clone)]
+pub struct AccessService<A, S> {
+    access: A,
+    inner: S,
+}
+
+type Response = http::Response<Body>;
+type Answer = Pin<Box<dyn Future<Output = std::result::Result<Response, Infallible>> + Send>>;
+
+impl<A, S> Service<http::Request<Body>> for AccessService<A, S>
+where
+    A: Authenticate,
+    S: Service<http::Request<Body>, Response = Response, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response;
+    type Error = Infallible;
+    type Future = Answer;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<std::result::Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: http::Request<Body>) -> Answer {
+        let access = self.access.clone();
+        // The service that was polled ready is the one to call.
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        Box::pin(async move {
+            if OPEN.iter().any(|open| request.uri().path().starts_with(open)) {
+                return inner.call(request).await;
+            }
+            match admit(&access, request).await {
+                Ok(Admitted::WithGuard(request, guard)) => {
+                    let request = request.map(|body| Body::new(Guarded::new(body, Way::In, guard.clone())));
+                    let response = inner.call(request).await?;
+                    Ok(response.map(|body| Body::new(Guarded::new(body, Way::Out, guard))))
+                }
+                Ok(Admitted::Openly(request)) => inner.call(request).await,
+                Err(error) => Ok(Status::from(error).into_http()),
+            }
+        })
+    }
+}
+
+/// A call that may go on.
+enum Admitted<A> {
+    /// As long as the credential is good.
+    WithGuard(http::Request<Body>, Guard<A>),
+    /// By whoever it is.
+    Openly(http::Request<Body>),
+}
+
+async fn admit<A: Authenticate>(access: &A, mut request: http::Request<Body>) -> Result<Admitted<A>> {
+    let path = request.uri().path();
+    let rule = table::rule(path).ok_or_else(|| Error::unimplemented(path))?;
+    if rule.needs == Needs::Nothing {
+        return Ok(Admitted::Openly(request));
+    }
+    let credential = Credential::of(request.headers())?;
+    let caller = access.caller(&credential).await?;
+    rule.admit(caller)?;
+    let address = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
+    request.extensions_mut().insert(Call { caller, rule, address });
+    Ok(Admitted::WithGuard(request, Guard::new(access.clone(), credential, caller, rule)))
+}
