@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use muster_runtime::config::{Log, Nats};
+use muster_runtime::tls::{ClientFiles, MutualServerFiles, ServerFiles};
 use secrecy::SecretString;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -31,9 +32,7 @@ pub struct Config {
     /// Where the API listens.
     pub api: Listener,
     /// Where our own processes call.
-    pub internal: Listener,
-    /// What our own processes prove themselves with.
-    pub internal_token: SecretString,
+    pub internal: InternalListener,
     /// The key of the operator.
     pub operator_key: SecretString,
     /// Sign-in with OpenID Connect.
@@ -77,6 +76,8 @@ pub struct Database {
     /// Connections in each of the two pools.
     #[serde(default = "pool_size")]
     pub pool_size: usize,
+    /// TLS. Given, it is demanded unless a URL says `sslmode=disable`; otherwise `sslmode` says whether there is any.
+    pub tls: Option<ClientFiles>,
 }
 
 /// When people may be texted, by their own clocks: of every time zone that their area code is in. A tenant can only make
@@ -149,6 +150,8 @@ pub struct Rewrap {
 pub struct RewrapDatabase {
     /// As `muster_system`.
     pub system_url: SecretString,
+    /// TLS, as the control-plane has it.
+    pub tls: Option<ClientFiles>,
 }
 
 /// The configuration of `muster-control-plane migrate`. It often runs with the settings of the service beside its own,
@@ -167,6 +170,8 @@ pub struct Migrate {
 pub struct MigrateDatabase {
     /// As the owner of the schema, who may create roles.
     pub owner_url: SecretString,
+    /// TLS, as the control-plane has it.
+    pub tls: Option<ClientFiles>,
 }
 
 /// How the issuers of OpenID Connect tokens are reached. Which issuer a tenant is pinned to is the tenant's own setting.
@@ -187,6 +192,19 @@ pub struct Oidc {
 pub struct Listener {
     /// Host and port, such as `0.0.0.0:8443`.
     pub listen: String,
+    /// TLS; without it, it listens in plaintext, behind what ends TLS.
+    pub tls: Option<ServerFiles>,
+}
+
+/// An address to listen on for our own processes. There is none without TLS in both directions: the certificates say
+/// who calls.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InternalListener {
+    /// Host and port, such as `0.0.0.0:7401`.
+    pub listen: String,
+    /// TLS.
+    pub tls: MutualServerFiles,
 }
 
 fn threads() -> usize {

@@ -2,6 +2,7 @@
 //! background loops beside them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use muster_proto::internal::v1::claim_service_server::ClaimServiceServer;
@@ -19,13 +20,12 @@ use muster_proto::v1::role_service_server::RoleServiceServer;
 use muster_proto::v1::tenant_service_server::TenantServiceServer;
 use muster_proto::v1::texting_service_server::TextingServiceServer;
 use muster_runtime::access::layer::AccessLayer;
-use muster_runtime::access::{InternalToken, table};
+use muster_runtime::access::table;
 use muster_runtime::bus::Bus;
 use muster_runtime::grpc::{self, MESSAGE_BYTES_MAX};
 use muster_runtime::health::{Health, HealthServer, HealthService, closing};
 use muster_runtime::service::stop_requested;
 use muster_runtime::supervise::Tasks;
-use tonic::{Request, Status};
 
 use crate::config::Config;
 use crate::db::Database;
@@ -34,6 +34,7 @@ use crate::oidc::Verifier;
 use crate::rpc::Api;
 use crate::rpc::access::Access;
 use crate::rpc::directory::Directory;
+use crate::rpc::internal::InternalLayer;
 use crate::secrets::Secrets;
 use crate::work;
 
@@ -53,6 +54,12 @@ const SERVICES: [&str; 12] = [
     "muster.v1.TextingService",
 ];
 
+/// How long a connection of our own processes lasts: so that each shows its certificate again, and one that has
+/// expired meanwhile counts no longer.
+const INTERNAL_AGE_MAX: Duration = Duration::from_mins(15);
+/// How long its open calls may take then: longer than any is waited for.
+const INTERNAL_AGE_GRACE: Duration = Duration::from_secs(60);
+
 /// Runs the control-plane until it is asked to stop, then drains.
 ///
 /// # Errors
@@ -62,8 +69,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     table::check()?;
     let config = Arc::new(config);
     let secrets = Secrets::new(&config.kek)?;
-    let db = Database::new(&config.database)?;
-    let bus = Bus::connect(&config.nats, "control-plane").await?;
+    let tasks = Tasks::default();
+    let db = Database::new(&config.database, &tasks)?;
+    let bus = Bus::connect(&config.nats, "control-plane", &tasks).await?;
     let nudges = Arc::new(Nudges::default());
     let hours = config.sending_hours.window()?;
     let api = Api {
@@ -73,7 +81,6 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         config: config.clone(),
         hours,
     };
-    let tasks = Tasks::default();
     let verifier = Verifier::new(&config.oidc, tasks.clone())?;
     let access = Access::new(db.clone(), &config.operator_key, verifier);
     let (health, service) = Health::new(&tasks).await;
@@ -112,7 +119,7 @@ async fn serve_api(
     health: HealthServer<impl HealthService>,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
-    let (incoming, _) = grpc::bind(&config.api.listen, "the API").await?;
+    let (incoming, _) = grpc::bind(&config.api.listen, config.api.tls.clone(), "the API", tasks).await?;
     let (v1, v1alpha) = grpc::reflection(&SERVICES).context("reflection")?;
     let router = grpc::server()
         .layer(AccessLayer(access))
@@ -147,16 +154,15 @@ async fn serve_internal(
     health: HealthServer<impl HealthService>,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
-    let (incoming, _) = grpc::bind(&config.internal.listen, "our own processes").await?;
-    let token = InternalToken(config.internal_token.clone());
-    let demand = move |request: Request<()>| -> Result<Request<()>, Status> {
-        token.demand(request.metadata())?;
-        Ok(request)
-    };
+    let files = config.internal.tls.clone().into();
+    let (incoming, _) = grpc::bind(&config.internal.listen, Some(files), "our own processes", tasks).await?;
     let router = grpc::server()
+        .max_connection_age(INTERNAL_AGE_MAX)
+        .max_connection_age_grace(INTERNAL_AGE_GRACE)
+        .layer(InternalLayer)
         .add_service(health)
-        .add_service(ClaimServiceServer::with_interceptor(api, demand.clone()))
-        .add_service(DirectoryServiceServer::with_interceptor(directory, demand));
+        .add_service(ClaimServiceServer::new(api))
+        .add_service(DirectoryServiceServer::new(directory));
     let stop = tasks.stop();
     tasks.spawn(async move {
         if let Err(error) = router.serve_with_incoming_shutdown(incoming, closing(stop)).await {

@@ -28,5 +28,6 @@ mod settings;
 mod stories;
 mod tenancy;
 mod texters;
+mod tls;
 mod validity;
 mod watching;

@@ -32,6 +32,7 @@ use tonic::{Request, Status};
 
 pub use self::campaigns::{Draft, open_count};
 pub use self::watch::{Seen, Watch};
+use crate::tls::Dial;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -74,17 +75,14 @@ macro_rules! services {
 }
 
 impl Client {
-    /// Calls the control-plane at `api_url` and the gateway at `status_url`, with `key`. It connects when it is
-    /// first used, and again whenever it must.
-    pub fn new(api_url: &str, status_url: &str, key: &str) -> Result<Self> {
-        let status = Endpoint::from_shared(status_url.to_owned())?.connect_timeout(CONNECT_TIMEOUT);
-        let api = Endpoint::from_shared(api_url.to_owned())?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(CALL_TIMEOUT)
-            .tcp_nodelay(true);
+    /// Calls the control-plane at `api_url` and the gateway at `status_url` through `dial`, with `key`. It connects
+    /// when it is first used, and again whenever it must.
+    pub fn new(dial: &Dial, api_url: &str, status_url: &str, key: &str) -> Result<Self> {
+        let status = |endpoint: Endpoint| endpoint.connect_timeout(CONNECT_TIMEOUT);
+        let api = |endpoint: Endpoint| status(endpoint).timeout(CALL_TIMEOUT).tcp_nodelay(true);
         Ok(Self {
-            api: api.connect_lazy(),
-            status: status.connect_lazy(),
+            api: dial.channel(api_url, api)?,
+            status: dial.channel(status_url, status)?,
             bearer: Bearer(Some(bearer(key)?)),
         })
     }

@@ -72,7 +72,7 @@ impl Stack {
     }
 
     async fn stream(&self, name: &str) -> Result<jetstream::stream::Stream> {
-        let nats = async_nats::connect(&self.endpoints.nats_url).await?;
+        let nats = self.nats().connect().await?;
         let name = format!("{}_{name}", self.endpoints.nats_prefix.to_uppercase());
         jetstream::new(nats).get_stream(&name).await.with_context(|| format!("the stream {name}"))
     }
