@@ -57,12 +57,13 @@ pub(crate) struct Tally {
     pub(crate) rejected: HashMap<String, i64>,
 }
 
-/// Imports the file in `stream`.
+/// Imports the file in `stream`, and counts in `tally` what is committed, also where it breaks off.
 pub(crate) async fn run(
     db: &Database,
-    target: Target,
+    target: &Target,
     mut stream: Streaming<ImportContactsRequest>,
-) -> Result<Tally, Status> {
+    tally: &mut Tally,
+) -> Result<(), Status> {
     let (chunks, chunks_in) = mpsc::channel::<Bytes>(CHUNKS_WAITING);
     let (batches, mut batches_in) = mpsc::channel::<Vec<Parsed>>(BATCHES_WAITING);
     let phone_column = target.phone_column.clone();
@@ -79,15 +80,13 @@ pub(crate) async fn run(
         Ok::<(), Status>(())
     };
     let write = async {
-        let mut tally = Tally::default();
         while let Some(batch) = batches_in.recv().await {
-            write_batch(db, &target, batch, &mut tally).await?;
+            write_batch(db, target, batch, tally).await?;
         }
-        Ok(tally)
+        Ok(())
     };
-    let ((), tally) = try_join(receive, write).await?;
-    parser.await.map_err(Error::internal)??;
-    Ok(tally)
+    try_join(receive, write).await?;
+    Ok(parser.await.map_err(Error::internal)??)
 }
 
 fn chunk(message: ImportContactsRequest) -> Result<Bytes, Status> {
@@ -156,7 +155,7 @@ async fn write_batch(
         rejected.into_iter().map(|(place, reason)| place.reject(reason)).collect();
     rejected_rows_insert(&tx, target.tenant.0, target.list, &rejected).await?;
     contact_list_count(&tx, target.list, len(new.len()), len(rejected.len())).await?;
-    tx.commit().await?;
+    tx.commit_batch().await?;
     tally.rows += len(rows);
     tally.imported += len(new.len());
     for row in rejected {

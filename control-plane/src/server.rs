@@ -8,6 +8,7 @@ use muster_proto::internal::v1::claim_service_server::ClaimServiceServer;
 use muster_proto::internal::v1::directory_service_server::DirectoryServiceServer;
 use muster_proto::v1::access_service_server::AccessServiceServer;
 use muster_proto::v1::api_key_service_server::ApiKeyServiceServer;
+use muster_proto::v1::audit_service_server::AuditServiceServer;
 use muster_proto::v1::campaign_service_server::CampaignServiceServer;
 use muster_proto::v1::contact_list_service_server::ContactListServiceServer;
 use muster_proto::v1::conversation_service_server::ConversationServiceServer;
@@ -27,6 +28,8 @@ use muster_runtime::service::stop_requested;
 use muster_runtime::supervise::Tasks;
 use tonic::{Request, Status};
 
+use crate::audit::keeper::Keeper;
+use crate::audit::layer::AuditLayer;
 use crate::config::Config;
 use crate::db::Database;
 use crate::nudge::Nudges;
@@ -36,9 +39,10 @@ use crate::rpc::directory::Directory;
 use crate::work;
 
 /// The services of the API, as reflection names them.
-const SERVICES: [&str; 12] = [
+const SERVICES: [&str; 13] = [
     "muster.v1.AccessService",
     "muster.v1.ApiKeyService",
+    "muster.v1.AuditService",
     "muster.v1.CampaignService",
     "muster.v1.ContactListService",
     "muster.v1.ConversationService",
@@ -62,9 +66,9 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let db = Database::new(&config.database)?;
     let bus = Bus::connect(&config.nats, "control-plane").await?;
     let nudges = Arc::new(Nudges::default());
-    let api = Api { db: db.clone(), nudges: nudges.clone(), config: config.clone() };
-    let access = Access::new(db.clone(), &config.operator_key);
     let tasks = Tasks::default();
+    let api = Api { db: db.clone(), nudges: nudges.clone(), config: config.clone(), tasks: tasks.clone() };
+    let access = Access::new(db.clone(), &config.operator_key);
     let (health, service) = Health::new(&tasks).await;
     serve_api(&config, api.clone(), access.clone(), service.clone(), &tasks).await?;
     serve_internal(&config, api, Directory { db: db.clone(), access }, service, &tasks).await?;
@@ -99,12 +103,14 @@ async fn serve_api(
     let (incoming, _) = grpc::bind(&config.api.listen, "the API").await?;
     let (v1, v1alpha) = grpc::reflection(&SERVICES).context("reflection")?;
     let router = grpc::server()
+        .layer(AuditLayer(Keeper::start(api.db.clone(), tasks)))
         .layer(AccessLayer(access))
         .add_service(health)
         .add_service(v1)
         .add_service(v1alpha)
         .add_service(AccessServiceServer::new(api.clone()))
         .add_service(ApiKeyServiceServer::new(api.clone()))
+        .add_service(AuditServiceServer::new(api.clone()))
         .add_service(CampaignServiceServer::new(api.clone()))
         .add_service(ContactListServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ConversationServiceServer::new(api.clone()))

@@ -12,6 +12,7 @@ use muster_runtime::key::random_secret;
 use muster_runtime::{Error, Result, clock, name};
 use tonic::{Request, Response, Status};
 
+use crate::audit::Act;
 use crate::db::{Micros, TenantTx};
 use crate::rpc::{Api, caller, display_name, page, required, resource, tenant_of_parent};
 use crate::store::accounts::{Account, account_get, account_insert, account_update, accounts_list};
@@ -23,16 +24,16 @@ const CREDENTIAL_CHARS_MAX: usize = 500;
 const MUTABLE: [&str; 5] = ["display_name", "account_sid", "api_secret", "webhook_key", "base_url"];
 
 impl Api {
-    fn encode_account(&self, account: Account) -> ProviderAccount {
+    fn encode_account(&self, account: &Account) -> ProviderAccount {
         let base = self.config.public_base_url.trim_end_matches('/');
         ProviderAccount {
             name: name::format(PATTERN, &[account.tenant, account.id]),
-            display_name: account.display_name,
+            display_name: account.display_name.clone(),
             provider: i32::from(account.provider),
-            account_sid: account.account_sid,
+            account_sid: account.account_sid.clone(),
             api_secret: String::new(),
             webhook_key: String::new(),
-            base_url: account.base_url.unwrap_or_default(),
+            base_url: account.base_url.clone().unwrap_or_default(),
             inbound_webhook_url: format!("{base}/webhooks/{}/inbound", account.webhook_token),
             create_time: Some(account.create_time.timestamp()),
         }
@@ -160,15 +161,16 @@ impl ProviderAccountService for Api {
         &self,
         request: Request<CreateProviderAccountRequest>,
     ) -> Result<Response<ProviderAccount>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
         let account = created(caller, tenant, required(request.provider_account, "provider_account")?)?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
         account_insert(&tx, &account).await.map_err(|error| absent_tenant(error, &request.parent))?;
-        tx.commit().await?;
-        Ok(Response::new(self.encode_account(account)))
+        let account = self.encode_account(&account);
+        tx.commit(act.created(&account)?).await?;
+        Ok(Response::new(account))
     }
 
     async fn get_provider_account(
@@ -181,7 +183,7 @@ impl ProviderAccountService for Api {
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let account = account_get(&tx, id).await?.ok_or_else(|| Error::not_found(&name))?;
-        Ok(Response::new(self.encode_account(account)))
+        Ok(Response::new(self.encode_account(&account)))
     }
 
     async fn list_provider_accounts(
@@ -198,7 +200,7 @@ impl ProviderAccountService for Api {
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let mut accounts = accounts_list(&tx, &page).await?;
         let next_page_token = ask.finish(&mut accounts, &page, |account| account.id);
-        let provider_accounts = accounts.into_iter().map(|account| self.encode_account(account)).collect();
+        let provider_accounts = accounts.iter().map(|account| self.encode_account(account)).collect();
         Ok(Response::new(ListProviderAccountsResponse { provider_accounts, next_page_token }))
     }
 
@@ -206,7 +208,7 @@ impl ProviderAccountService for Api {
         &self,
         request: Request<UpdateProviderAccountRequest>,
     ) -> Result<Response<ProviderAccount>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let wanted = required(request.provider_account, "provider_account")?;
         let (tenant, id) = resource(caller, PATTERN, &wanted.name, "provider_account.name")?;
@@ -215,10 +217,12 @@ impl ProviderAccountService for Api {
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let account = account_get(&tx, id).await?;
         let mut account = account.ok_or_else(|| Error::not_found(&wanted.name))?;
+        let before = self.encode_account(&account);
         change(caller, &mut account, &wanted, &paths)?;
         account_update(&tx, &account).await?;
-        tx.commit().await?;
-        Ok(Response::new(self.encode_account(account)))
+        let account = self.encode_account(&account);
+        tx.commit(act.changed(&before, &account)?).await?;
+        Ok(Response::new(account))
     }
 }
 

@@ -31,7 +31,8 @@ pub trait Authenticate: Clone + Send + Sync + Unpin + 'static {
     fn caller(&self, credential: &Credential) -> impl Future<Output = Result<Caller>> + Send;
 }
 
-/// A call that was let in; handlers find it among the request's extensions.
+/// A call of somebody known. Handlers find it among the request's extensions; layers around this one find it among the
+/// response's, also where the call was refused.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// Who calls.
@@ -98,36 +99,48 @@ where
                 return inner.call(request).await;
             }
             match admit(&access, request).await {
-                Ok(Admitted::WithGuard(request, guard)) => {
+                Ok(Admission::WithGuard(request, call, guard)) => {
                     let request = request.map(|body| Body::new(Guarded::new(body, Way::In, guard.clone())));
                     let response = inner.call(request).await?;
-                    Ok(response.map(|body| Body::new(Guarded::new(body, Way::Out, guard))))
+                    Ok(of(call, response.map(|body| Body::new(Guarded::new(body, Way::Out, guard)))))
                 }
-                Ok(Admitted::Openly(request)) => inner.call(request).await,
+                Ok(Admission::Openly(request)) => inner.call(request).await,
+                Ok(Admission::Refused(call, error)) => Ok(of(call, Status::from(error).into_http())),
                 Err(error) => Ok(Status::from(error).into_http()),
             }
         })
     }
 }
 
-/// A call that may go on.
-enum Admitted<A> {
-    /// As long as the credential is good.
-    WithGuard(http::Request<Body>, Guard<A>),
-    /// By whoever it is.
-    Openly(http::Request<Body>),
+/// Says whose call a response answers.
+fn of(call: Call, mut response: Response) -> Response {
+    response.extensions_mut().insert(call);
+    response
 }
 
-async fn admit<A: Authenticate>(access: &A, mut request: http::Request<Body>) -> Result<Admitted<A>> {
+/// Whether a call may go on.
+enum Admission<A> {
+    /// As long as the credential is good.
+    WithGuard(http::Request<Body>, Call, Guard<A>),
+    /// By whoever it is.
+    Openly(http::Request<Body>),
+    /// It may not: the caller is known, and has not what is needed.
+    Refused(Call, Error),
+}
+
+async fn admit<A: Authenticate>(access: &A, mut request: http::Request<Body>) -> Result<Admission<A>> {
     let path = request.uri().path();
     let rule = table::rule(path).ok_or_else(|| Error::unimplemented(path))?;
     if rule.needs == Needs::Nothing {
-        return Ok(Admitted::Openly(request));
+        return Ok(Admission::Openly(request));
     }
     let credential = Credential::of(request.headers())?;
     let caller = access.caller(&credential).await?;
-    rule.admit(caller)?;
     let address = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    request.extensions_mut().insert(Call { caller, rule, address });
-    Ok(Admitted::WithGuard(request, Guard::new(access.clone(), credential, caller, rule)))
+    let call = Call { caller, rule, address };
+    if let Err(error) = rule.admit(caller) {
+        return Ok(Admission::Refused(call, error));
+    }
+    request.extensions_mut().insert(call.clone());
+    Ok(Admission::WithGuard(request, call, Guard::new(access.clone(), credential, caller, rule)))
 }
