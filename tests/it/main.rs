@@ -1,5 +1,6 @@
 //! The stories of the whole system, on real servers.
 
+mod audit;
 mod consent;
 mod control;
 mod conveyor;

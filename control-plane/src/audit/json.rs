@@ -82,8 +82,7 @@ mod tests {
             inbound_webhook_url: "canary".to_owned(),
             ..ProviderAccount::default()
         };
-        let request =
-            UpdateProviderAccountRequest { provider_account: Some(account), ..Default::default() };
+        let request = UpdateProviderAccountRequest { provider_account: Some(account), ..Default::default() };
         assert_eq!(json(&request).expect("JSON"), r#"{"providerAccount":{"displayName":"Main"}}"#);
     }
 
@@ -98,7 +97,11 @@ mod tests {
                 .iter()
                 .any(|word| field.name().ends_with(word));
             if secret && !place {
-                assert!(is_secret(&field), "mark {} with debug_redact, or name it otherwise", field.full_name());
+                assert!(
+                    is_secret(&field),
+                    "mark {} with debug_redact, or name it otherwise",
+                    field.full_name()
+                );
                 marked += 1;
             }
         }

@@ -64,7 +64,8 @@ fn known(sequence: i64, hash: &[u8]) -> Result<Option<Known>> {
     match (sequence, hash) {
         (0, []) => Ok(None),
         (1.., hash) => {
-            let hash = Hash::try_from(hash).map_err(|_| Error::invalid("known_hash", "must have 32 bytes"))?;
+            let hash =
+                Hash::try_from(hash).map_err(|_| Error::invalid("known_hash", "must have 32 bytes"))?;
             Ok(Some(Known { sequence, hash }))
         }
         (..=0, _) => Err(Error::invalid("known_sequence", "must be that of an entry, where a hash is known")),
@@ -164,7 +165,8 @@ impl AuditService for Api {
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let mut rows = entries_list(&tx, tenant, &wanted).await?;
-        let bytes: usize = rows.iter().map(|entry| entry.record.before.len() + entry.record.after.len()).sum();
+        let bytes: usize =
+            rows.iter().map(|entry| entry.record.before.len() + entry.record.after.len()).sum();
         let full = i64::try_from(bytes).is_ok_and(|bytes| bytes >= FULL_BYTES);
         let last = rows.last().filter(|_| full).map(|entry| ask.token_after(&entry.sequence));
         let mut next_page_token = ask.finish(&mut rows, &page, |entry| entry.sequence);
@@ -200,7 +202,8 @@ impl AuditService for Api {
         let mut verifier = Verifier::new(tenant, known);
         let walked = walk(&self.db, &mut verifier, tenant).await?;
         let held = verifier.held();
-        let answer = VerifyAuditLogResponse { entry_count: held.sequence, ..VerifyAuditLogResponse::default() };
+        let answer =
+            VerifyAuditLogResponse { entry_count: held.sequence, ..VerifyAuditLogResponse::default() };
         Ok(Response::new(match walked {
             Ok(()) => VerifyAuditLogResponse { valid: true, hash: held.hash.to_vec(), ..answer },
             Err(Broken { sequence, fault }) => VerifyAuditLogResponse {

@@ -64,7 +64,8 @@ async fn import(
     };
     if ended.is_ok() || answer.row_count > 0 {
         let code = ended.as_ref().err().map_or(Code::Ok, Status::code);
-        let change = act.about(name::format(LIST, &[target.tenant.0, target.list])).after(&answer)?.result(code);
+        let change =
+            act.about(name::format(LIST, &[target.tenant.0, target.list])).after(&answer)?.result(code);
         let mut client = db.app().await?;
         TenantTx::begin(&mut client, target.tenant).await?.commit(change).await?;
     }

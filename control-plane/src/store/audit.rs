@@ -42,7 +42,8 @@ pub(crate) async fn head_advance(
     tenant: TenantId,
     count: i64,
 ) -> Result<Option<(i64, Hash)>> {
-    let row = query_opt(tx, include_str!("audit/head_advance.sql"), &[&tenant.0, &count, &&FIRST[..]]).await?;
+    let row =
+        query_opt(tx, include_str!("audit/head_advance.sql"), &[&tenant.0, &count, &&FIRST[..]]).await?;
     Ok(row.map(|row| (row.get::<_, i64>("sequence") - count + 1, hash_from(row.get("hash")))))
 }
 
@@ -51,11 +52,8 @@ pub(crate) async fn entries_append(tx: &Transaction<'_>, tenant: TenantId, entri
     let Some(last) = entries.last() else { return Ok(()) };
     let hash = &last.hash[..];
     let set = [&tenant.0 as _, &hash as _];
-    try_join(
-        entries_insert(tx, tenant, entries),
-        execute(tx, include_str!("audit/head_set.sql"), &set),
-    )
-    .await?;
+    try_join(entries_insert(tx, tenant, entries), execute(tx, include_str!("audit/head_set.sql"), &set))
+        .await?;
     Ok(())
 }
 
@@ -130,7 +128,17 @@ pub(crate) async fn entries_list(
     let rows = query(
         tx,
         sql,
-        &[&tenant.0, &after, &up_to, &from, &before, &wanted.caller, &wanted.method, &wanted.limit, &wanted.bytes],
+        &[
+            &tenant.0,
+            &after,
+            &up_to,
+            &from,
+            &before,
+            &wanted.caller,
+            &wanted.method,
+            &wanted.limit,
+            &wanted.bytes,
+        ],
     )
     .await?;
     Ok(rows.into_iter().map(Entry::from).collect())

@@ -128,7 +128,8 @@ pub(crate) async fn campaign_move(
     let sql = include_str!("campaigns/campaign_move.sql");
     let row = query_opt(tx, sql, &[&id, &from, &(to as i16), &started]).await?;
     Ok(row.map(|row| {
-        let (state, start_time) = (CampaignState::from_code(row.get("state_before")), row.get("start_time_before"));
+        let (state, start_time) =
+            (CampaignState::from_code(row.get("state_before")), row.get("start_time_before"));
         let after = Campaign::from(row);
         (Campaign { state, start_time, ..after.clone() }, after)
     }))
