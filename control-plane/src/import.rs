@@ -57,11 +57,33 @@ pub(crate) struct Tally {
     pub(crate) rejected: HashMap<String, i64>,
 }
 
-/// Imports the file in `stream`, and counts in `tally` what is committed, also where it breaks off.
+/// The messages of an import on their way from the call to the import itself. The end is a message of its own: a channel
+/// that closes without it means that the caller went away, maybe in the middle of a row.
+pub(crate) type Messages = mpsc::Receiver<Option<Result<ImportContactsRequest, Status>>>;
+
+/// Hands the messages of a call on, until the call ends or nobody wants them any more.
+pub(crate) async fn hand_on(
+    mut stream: Streaming<ImportContactsRequest>,
+    messages: mpsc::Sender<Option<Result<ImportContactsRequest, Status>>>,
+) {
+    loop {
+        let message = stream.message().await.transpose();
+        let ended = message.is_none();
+        if ended {
+            // A stream that was reset looks like one that has ended, until the server has had a moment to drop this call.
+            tokio::task::yield_now().await;
+        }
+        if messages.send(message).await.is_err() || ended {
+            return;
+        }
+    }
+}
+
+/// Imports the file in `messages`, and counts in `tally` what is committed, also where it breaks off.
 pub(crate) async fn run(
     db: &Database,
     target: &Target,
-    mut stream: Streaming<ImportContactsRequest>,
+    mut messages: Messages,
     tally: &mut Tally,
 ) -> Result<(), Status> {
     let (chunks, chunks_in) = mpsc::channel::<Bytes>(CHUNKS_WAITING);
@@ -70,8 +92,8 @@ pub(crate) async fn run(
     let parser =
         tokio::task::spawn_blocking(move || parse_all(ChunkReader::new(chunks_in), &phone_column, &batches));
     let receive = async move {
-        while let Some(message) = stream.message().await? {
-            let chunk = chunk(message)?;
+        while let Some(message) = messages.recv().await.ok_or_else(Error::cut_off)? {
+            let chunk = chunk(message?)?;
             // The parser has gone: its own result says why.
             if chunks.send(chunk).await.is_err() {
                 break;

@@ -9,7 +9,7 @@ use muster_proto::v1::{
     ListContactsResponse, ListRejectedRowsRequest, ListRejectedRowsResponse, RejectedRow,
 };
 use muster_runtime::{Error, Result, clock, name};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::audit::Act;
@@ -51,11 +51,11 @@ async fn import_start(stream: &mut Streaming<ImportContactsRequest>) -> Result<i
 async fn import(
     db: &Database,
     target: import::Target,
-    stream: Streaming<ImportContactsRequest>,
+    messages: import::Messages,
     act: Act,
 ) -> Result<ImportContactsResponse, Status> {
     let mut tally = import::Tally::default();
-    let ended = import::run(db, &target, stream, &mut tally).await;
+    let ended = import::run(db, &target, messages, &mut tally).await;
     let answer = ImportContactsResponse {
         row_count: tally.rows,
         imported_count: tally.imported,
@@ -139,12 +139,21 @@ impl ContactListService for Api {
             contact_list_get(&tx, list).await?.ok_or_else(|| Error::not_found(&start.list))?;
         }
         let target = import::Target { tenant, list, phone_column: start.phone_column };
-        let (db, (answer, answered)) = (self.db.clone(), oneshot::channel());
+        let (db, (answer, mut answered)) = (self.db.clone(), oneshot::channel());
+        let (sender, messages) = mpsc::channel(1);
         // In a task of its own: what somebody has imported who then goes away is told in the audit log, too.
         self.tasks.spawn(async move {
-            let _ = answer.send(import(&db, target, stream, act).await);
+            let _ = answer.send(import(&db, target, messages, act).await);
         });
-        Ok(Response::new(answered.await.map_err(Error::internal)??))
+        let early = tokio::select! {
+            answer = &mut answered => Some(answer),
+            () = import::hand_on(stream, sender) => None,
+        };
+        let answer = match early {
+            Some(answer) => answer,
+            None => answered.await,
+        };
+        Ok(Response::new(answer.map_err(Error::internal)??))
     }
 
     async fn list_contacts(
