@@ -1,13 +1,14 @@
 //! One example call of each rpc that changes something, and what the audit log must tell of it.
 
+mod creation;
+
 use std::cell::RefCell;
 
 use anyhow::{Context, Result, bail};
 use muster_proto::v1::{
-    AcceptInvitationRequest, ApiKey, BatchCreatePhoneNumbersRequest, CampaignMode, CreateApiKeyRequest,
-    CreateInvitationRequest, CreateInvitationResponse, CreateNumberPoolRequest, CreatePhoneNumberRequest,
-    CreateRoleRequest, DeleteApiKeyRequest, DeleteInvitationRequest, DeleteMemberRequest, DeleteRoleRequest,
-    GetCallerRequest, GetProviderAccountRequest, Invitation, Member, NumberPool, PhoneNumber, Provider,
+    AcceptInvitationRequest, ApiKey, BatchCreatePhoneNumbersRequest, CampaignMode, CreateInvitationResponse,
+    CreateNumberPoolRequest, CreatePhoneNumberRequest, DeleteApiKeyRequest, DeleteInvitationRequest,
+    DeleteMemberRequest, DeleteRoleRequest, GetCallerRequest, Member, NumberPool, PhoneNumber, Provider,
     ProviderAccount, Role, RotateApiKeyRequest, UpdateMemberRequest, UpdateProviderAccountRequest,
     UpdateRoleRequest,
 };
@@ -15,6 +16,7 @@ use muster_tests::stack::{Organization, OrganizationOptions};
 use muster_tests::{Client, Stack, contacts, wait};
 use serde_json::{Value, json};
 
+use self::creation::{create_key, create_role, inbound_token, invite, join};
 use crate::scene::{TEMPLATE, WITHIN};
 
 /// What the audit log must tell of a call.
@@ -289,7 +291,8 @@ impl World {
                     ..ProviderAccount::default()
                 };
                 let name = client.create_account(&self.organization.tenant, wanted).await?.name;
-                self.secrets.borrow_mut().extend(inbound_token(client, &name).await?);
+                let token = inbound_token(client, &name).await?;
+                self.secrets.borrow_mut().extend(token);
                 let after = json!({"name": name, "provider": "PROVIDER_TELNYX", "displayName": "Telnyx"});
                 Ok(self.told(&name, Value::Null, after))
             }
@@ -369,36 +372,4 @@ impl World {
 
 fn no_example<T>(rpc: &str) -> Result<T> {
     bail!("{rpc} changes something: give it an example call here")
-}
-
-async fn create_key(client: &Client, tenant: &str) -> Result<(ApiKey, String)> {
-    let key = ApiKey { display_name: "Key".to_owned(), role: "roles/viewer".to_owned(), ..ApiKey::default() };
-    let request = CreateApiKeyRequest { parent: tenant.to_owned(), api_key: Some(key) };
-    let answer = client.api_keys().create_api_key(request).await?.into_inner();
-    Ok((answer.api_key.context("a key")?, answer.secret))
-}
-
-async fn create_role(client: &Client, tenant: &str) -> Result<Role> {
-    let permissions = vec!["campaigns.read".to_owned()];
-    let role = Role { display_name: "Reader".to_owned(), permissions, ..Role::default() };
-    let request = CreateRoleRequest { parent: tenant.to_owned(), role: Some(role) };
-    Ok(client.roles().create_role(request).await?.into_inner())
-}
-
-async fn invite(client: &Client, tenant: &str, number: u32) -> Result<CreateInvitationResponse> {
-    let email = format!("person{number}@example.org");
-    let invitation = Invitation { email, role: "roles/texter".to_owned(), ..Invitation::default() };
-    let request = CreateInvitationRequest { parent: tenant.to_owned(), invitation: Some(invitation) };
-    Ok(client.members().create_invitation(request).await?.into_inner())
-}
-
-async fn join(client: &Client, tenant: &str, number: u32) -> Result<(Member, String)> {
-    client.join(tenant, &format!("person{number}@example.org"), "roles/texter").await
-}
-
-/// What cannot be guessed of an account's inbound URL.
-async fn inbound_token(client: &Client, account: &str) -> Result<Option<String>> {
-    let request = GetProviderAccountRequest { name: account.to_owned() };
-    let account = client.provider_accounts().get_provider_account(request).await?.into_inner();
-    Ok(account.inbound_webhook_url.split('/').rev().nth(1).map(str::to_owned))
 }

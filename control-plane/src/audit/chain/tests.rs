@@ -22,7 +22,7 @@ fn chain(least: usize) -> impl Strategy<Value = Vec<Entry>> {
 }
 
 fn end_of(entries: &[Entry]) -> Known {
-    entries.last().map_or(Known { sequence: 0, hash: FIRST }, |entry| known_of(entry))
+    entries.last().map_or(Known { sequence: 0, hash: FIRST }, known_of)
 }
 
 fn known_of(entry: &Entry) -> Known {
