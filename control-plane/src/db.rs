@@ -22,6 +22,7 @@ use uuid::Uuid;
 use self::connect::Connector;
 use self::error::Said;
 pub use self::error::{Error, Result};
+use crate::audit::Change;
 use crate::config;
 use crate::store::schema::schema_version;
 
@@ -142,8 +143,12 @@ fn pool(
         .build()?)
 }
 
-/// A transaction that sees one tenant and nothing else.
-pub(crate) struct TenantTx<'a>(Transaction<'a>);
+/// A transaction that sees one tenant and nothing else. What it changes is committed only with an entry in the tenant's
+/// audit log; one that only reads is dropped.
+pub(crate) struct TenantTx<'a> {
+    tx: Transaction<'a>,
+    tenant: TenantId,
+}
 
 impl<'a> TenantTx<'a> {
     /// Begins, and names the tenant to row-level security until the end.
@@ -154,19 +159,32 @@ impl<'a> TenantTx<'a> {
     async fn name(tx: Transaction<'a>, tenant: TenantId) -> Result<Self> {
         let statement = tx.prepare_cached("SELECT set_config('muster.tenant_id', $1, true)").await?;
         tx.execute(&statement, &[&tenant.to_string()]).await?;
-        Ok(Self(tx))
+        Ok(Self { tx, tenant })
     }
 
-    /// Commits.
-    pub(crate) async fn commit(self) -> Result<()> {
-        Ok(self.0.commit().await?)
+    /// Commits, with `change` in the audit log.
+    pub(crate) async fn commit(self, change: Change) -> Result<()> {
+        change.write(&self.tx, self.tenant).await?;
+        self.tx.commit().await?;
+        change.recorded();
+        Ok(())
+    }
+
+    /// Commits a part of a call whose own entry comes at its end: a batch of an import.
+    pub(crate) async fn commit_batch(self) -> Result<()> {
+        Ok(self.tx.commit().await?)
+    }
+
+    /// Commits entries of the audit log that come without a change.
+    pub(crate) async fn commit_entries(self) -> Result<()> {
+        Ok(self.tx.commit().await?)
     }
 }
 
 impl<'a> Deref for TenantTx<'a> {
     type Target = Transaction<'a>;
     fn deref(&self) -> &Transaction<'a> {
-        &self.0
+        &self.tx
     }
 }
 

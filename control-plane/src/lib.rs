@@ -3,6 +3,7 @@
 //!
 //! Data goes one way: `rpc` writes what was asked for, `work` loops carry it on, `store` holds every statement.
 
+mod audit;
 pub mod config;
 pub mod db;
 mod hours;

@@ -2,6 +2,7 @@
 
 pub(crate) mod access;
 pub(crate) mod api_keys;
+pub(crate) mod audit;
 pub(crate) mod campaigns;
 pub(crate) mod claims;
 pub(crate) mod contact_lists;
@@ -22,6 +23,7 @@ use std::sync::Arc;
 use muster_domain::id::TenantId;
 use muster_runtime::access::Caller;
 use muster_runtime::access::layer::Call;
+use muster_runtime::supervise::Tasks;
 use muster_runtime::{Error, Result, name};
 use prost_types::{FieldMask, Timestamp};
 use tonic::Request;
@@ -45,6 +47,7 @@ pub(crate) struct Api {
     pub(crate) config: Arc<Config>,
     /// The platform's hours.
     pub(crate) hours: Window,
+    pub(crate) tasks: Tasks,
 }
 
 /// Who is calling. The access layer has put it there; without it, nothing runs.

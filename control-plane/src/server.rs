@@ -9,6 +9,7 @@ use muster_proto::internal::v1::claim_service_server::ClaimServiceServer;
 use muster_proto::internal::v1::directory_service_server::DirectoryServiceServer;
 use muster_proto::v1::access_service_server::AccessServiceServer;
 use muster_proto::v1::api_key_service_server::ApiKeyServiceServer;
+use muster_proto::v1::audit_service_server::AuditServiceServer;
 use muster_proto::v1::campaign_service_server::CampaignServiceServer;
 use muster_proto::v1::contact_list_service_server::ContactListServiceServer;
 use muster_proto::v1::conversation_service_server::ConversationServiceServer;
@@ -27,6 +28,8 @@ use muster_runtime::health::{Health, HealthServer, HealthService, closing};
 use muster_runtime::service::stop_requested;
 use muster_runtime::supervise::Tasks;
 
+use crate::audit::keeper::Keeper;
+use crate::audit::layer::AuditLayer;
 use crate::config::Config;
 use crate::db::Database;
 use crate::nudge::Nudges;
@@ -39,9 +42,10 @@ use crate::secrets::Secrets;
 use crate::work;
 
 /// The services of the API, as reflection names them.
-const SERVICES: [&str; 12] = [
+const SERVICES: [&str; 13] = [
     "muster.v1.AccessService",
     "muster.v1.ApiKeyService",
+    "muster.v1.AuditService",
     "muster.v1.CampaignService",
     "muster.v1.ContactListService",
     "muster.v1.ConversationService",
@@ -80,6 +84,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         nudges: nudges.clone(),
         config: config.clone(),
         hours,
+        tasks: tasks.clone(),
     };
     let verifier = Verifier::new(&config.oidc, tasks.clone())?;
     let access = Access::new(db.clone(), &config.operator_key, verifier);
@@ -122,12 +127,14 @@ async fn serve_api(
     let (incoming, _) = grpc::bind(&config.api.listen, config.api.tls.clone(), "the API", tasks).await?;
     let (v1, v1alpha) = grpc::reflection(&SERVICES).context("reflection")?;
     let router = grpc::server()
+        .layer(AuditLayer(Keeper::start(api.db.clone(), tasks)))
         .layer(AccessLayer(access))
         .add_service(health)
         .add_service(v1)
         .add_service(v1alpha)
         .add_service(AccessServiceServer::new(api.clone()))
         .add_service(ApiKeyServiceServer::new(api.clone()))
+        .add_service(AuditServiceServer::new(api.clone()))
         .add_service(CampaignServiceServer::new(api.clone()))
         .add_service(ContactListServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ConversationServiceServer::new(api.clone()))

@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 use crate::db::Result;
 
 pub(crate) mod accounts;
+pub(crate) mod audit;
 pub(crate) mod campaigns;
 pub(crate) mod claims;
 pub(crate) mod contacts;

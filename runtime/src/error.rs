@@ -86,6 +86,11 @@ impl Error {
         Self { source: Some(source.into().into()), ..error }
     }
 
+    /// The caller went away in the middle of the call. Nobody gets to read it but the audit log.
+    pub fn cut_off() -> Self {
+        Self::new(Code::Cancelled, "CANCELLED", "the caller went away before the call was complete")
+    }
+
     /// This server is going down in an orderly way; another will answer.
     pub fn going_away() -> Self {
         let message = "this server is going down; connect again and go on where you were";

@@ -1,6 +1,7 @@
 //! The stories of the whole system, on real servers.
 
 mod access;
+mod audit;
 mod consent;
 mod control;
 mod conveyor;

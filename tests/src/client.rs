@@ -3,6 +3,7 @@
 //! The verbs fail with [`anyhow::Error`]; [`status_of`] finds the gRPC status in it. A test that wants to see the
 //! whole answer of a wrong call uses the service itself, such as [`Client::campaigns`].
 
+mod audit;
 mod campaigns;
 mod people;
 mod setup;
@@ -13,6 +14,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use muster_proto::v1::access_service_client::AccessServiceClient;
 use muster_proto::v1::api_key_service_client::ApiKeyServiceClient;
+use muster_proto::v1::audit_service_client::AuditServiceClient;
 use muster_proto::v1::campaign_service_client::CampaignServiceClient;
 use muster_proto::v1::contact_list_service_client::ContactListServiceClient;
 use muster_proto::v1::conversation_service_client::ConversationServiceClient;
@@ -109,6 +111,8 @@ impl Client {
         access: AccessServiceClient on api;
         /// Keys of programs.
         api_keys: ApiKeyServiceClient on api;
+        /// The audit log.
+        audit: AuditServiceClient on api;
         /// Members and invitations.
         members: MemberServiceClient on api;
         /// Roles.

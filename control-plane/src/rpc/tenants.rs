@@ -8,6 +8,7 @@ use muster_proto::v1::{
 use muster_runtime::{Error, clock, name};
 use tonic::{Request, Response, Status};
 
+use crate::audit::Act;
 use crate::db::SystemTx;
 use crate::rpc::{Api, caller, display_name, page, required};
 use crate::store::tenants::{self, tenant_get, tenant_insert, tenants_list};
@@ -24,14 +25,15 @@ fn encode(tenant: tenants::Tenant) -> Tenant {
 #[tonic::async_trait]
 impl TenantService for Api {
     async fn create_tenant(&self, request: Request<CreateTenantRequest>) -> Result<Response<Tenant>, Status> {
+        let (_, act) = Act::of(&request)?;
         let wanted = required(request.into_inner().tenant, "tenant")?;
         let title = display_name(&wanted.display_name, "tenant.display_name")?;
         let mut client = self.db.system().await?;
         let tx = SystemTx::begin(&mut client).await?;
         let id = TenantId(clock::new_id());
-        let tenant = tenant_insert(&tx, id, &title, wanted.broadcast_allowed).await?;
-        tx.commit().await?;
-        Ok(Response::new(encode(tenant)))
+        let tenant = encode(tenant_insert(&tx, id, &title, wanted.broadcast_allowed).await?);
+        tx.narrow(id).await?.commit(act.created(&tenant)?).await?;
+        Ok(Response::new(tenant))
     }
 
     async fn get_tenant(&self, request: Request<GetTenantRequest>) -> Result<Response<Tenant>, Status> {

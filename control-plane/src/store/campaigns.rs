@@ -116,17 +116,23 @@ pub(crate) async fn campaigns_list(tx: &TenantTx<'_>, page: &Page<Uuid>) -> Resu
     Ok(query(tx, sql, &[&page.after, &page.limit]).await?.into_iter().map(Campaign::from).collect())
 }
 
-/// Moves a campaign that is in one of `from` to `to`; `None` where it is in none of them.
+/// Moves a campaign that is in one of `from` to `to`: how it was and how it is now; `None` where it is in none of them.
 pub(crate) async fn campaign_move(
     tx: &TenantTx<'_>,
     id: Uuid,
     from: &[CampaignState],
     to: CampaignState,
-) -> Result<Option<Campaign>> {
+) -> Result<Option<(Campaign, Campaign)>> {
     let from: Vec<i16> = from.iter().map(|state| *state as i16).collect();
     let started = (to == CampaignState::Running).then(Micros::now);
     let sql = include_str!("campaigns/campaign_move.sql");
-    Ok(query_opt(tx, sql, &[&id, &from, &(to as i16), &started]).await?.map(Campaign::from))
+    let row = query_opt(tx, sql, &[&id, &from, &(to as i16), &started]).await?;
+    Ok(row.map(|row| {
+        let (state, start_time) =
+            (CampaignState::from_code(row.get("state_before")), row.get("start_time_before"));
+        let after = Campaign::from(row);
+        (Campaign { state, start_time, ..after.clone() }, after)
+    }))
 }
 
 /// The campaigns of all tenants that are not fully planned.

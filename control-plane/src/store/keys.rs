@@ -15,6 +15,7 @@ use crate::store::{Page, execute, query, query_opt};
 const USE_NOTED_US: i64 = 60_000_000;
 
 /// A key, without its secret.
+#[derive(Clone)]
 pub(crate) struct ApiKey {
     pub(crate) id: Uuid,
     pub(crate) display_name: String,

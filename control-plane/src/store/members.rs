@@ -43,6 +43,7 @@ impl From<Row> for Member {
 }
 
 /// An invitation that was not accepted yet.
+#[derive(Clone)]
 pub(crate) struct Invitation {
     pub(crate) id: Uuid,
     pub(crate) email: String,

@@ -117,6 +117,11 @@ rules! {
         changes RotateApiKey: one(ApiKeysWrite), "name" = API_KEY;
         changes DeleteApiKey: one(ApiKeysWrite), "name" = API_KEY;
     }
+    AuditService {
+        reads ListAuditEntries: one(AuditRead), "parent" = TENANT;
+        reads ExportAuditLog: one(AuditRead), "parent" = TENANT;
+        reads VerifyAuditLog: one(AuditRead), "parent" = TENANT;
+    }
     CampaignService {
         changes CreateCampaign: one(CampaignsWrite), "parent" = TENANT;
             "campaign.contact_list" = CONTACT_LIST, "campaign.number_pool" = POOL;
