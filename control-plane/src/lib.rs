@@ -7,6 +7,8 @@ pub mod config;
 pub mod db;
 mod import;
 mod nudge;
+mod quota;
+mod rate;
 mod rpc;
 pub mod server;
 mod store;

@@ -27,8 +27,10 @@ use tonic::Request;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::db::{Database, Micros};
+use crate::db::{Database, Micros, TenantTx};
 use crate::nudge::Nudges;
+use crate::quota::Quotas;
+use crate::store::tenants::{TenantState, tenant_lock};
 
 /// The longest display name, in characters.
 const DISPLAY_NAME_CHARS_MAX: usize = 200;
@@ -80,6 +82,12 @@ fn display_name(text: &str, field: &str) -> Result<String> {
             format!("must have 1 to {DISPLAY_NAME_CHARS_MAX} characters, none of them a control character"),
         ))
     }
+}
+
+/// The tenant, locked, whose quota is about to be counted.
+async fn counted(tx: &TenantTx<'_>, tenant: TenantId, parent: &str) -> Result<Quotas> {
+    let found = tenant_lock(tx, tenant).await?.filter(|tenant| tenant.state != TenantState::Purged);
+    Ok(found.ok_or_else(|| Error::not_found(parent))?.quotas)
 }
 
 fn required<T>(value: Option<T>, field: &str) -> Result<T> {

@@ -30,6 +30,7 @@ use tonic::{Request, Status};
 use crate::config::Config;
 use crate::db::Database;
 use crate::nudge::Nudges;
+use crate::rate::{RateLayer, Rates};
 use crate::rpc::Api;
 use crate::rpc::access::Access;
 use crate::rpc::directory::Directory;
@@ -98,8 +99,11 @@ async fn serve_api(
 ) -> anyhow::Result<()> {
     let (incoming, _) = grpc::bind(&config.api.listen, "the API").await?;
     let (v1, v1alpha) = grpc::reflection(&SERVICES).context("reflection")?;
+    let rates = Rates::new(api.db.clone());
     let router = grpc::server()
         .layer(AccessLayer(access))
+        // Behind it, because it says whose call it is.
+        .layer(RateLayer(rates))
         .add_service(health)
         .add_service(v1)
         .add_service(v1alpha)

@@ -10,6 +10,7 @@ use muster_runtime::supervise::Tasks;
 use crate::db::Database;
 use crate::nudge::Nudges;
 
+mod daily;
 mod dispatch;
 mod facts;
 mod fold;
@@ -17,6 +18,7 @@ mod inbound;
 mod pace;
 mod plan;
 mod project;
+mod purge;
 mod reap;
 mod relay;
 mod sweep;
@@ -47,4 +49,6 @@ pub(crate) fn start(context: &Context, tasks: &Tasks) {
     tasks.keep_running("reap", move || reap::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("sweep", move || sweep::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("purge", move || purge::run(c.clone()));
 }

@@ -6,6 +6,7 @@
 mod campaigns;
 mod people;
 mod setup;
+mod tenants;
 mod watch;
 
 use std::time::Duration;

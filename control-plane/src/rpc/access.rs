@@ -44,7 +44,7 @@ impl Access {
         tx.commit().await?;
         match holder.tenant_state {
             TenantState::Active => Ok(Caller::Tenant(holder.principal)),
-            TenantState::Suspended | TenantState::Deleted => Err(Error::suspended()),
+            TenantState::Suspended | TenantState::Deleted | TenantState::Purged => Err(Error::suspended()),
         }
     }
 }

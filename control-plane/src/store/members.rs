@@ -1,5 +1,6 @@
 //! Members, and the invitations by which they come in.
 
+use deadpool_postgres::Transaction;
 use muster_domain::permission::{BuiltInRole, Permissions};
 use muster_runtime::key::KeyHash;
 use tokio_postgres::Row;
@@ -93,6 +94,11 @@ pub(crate) async fn member_update(tx: &TenantTx<'_>, member: &Member) -> Result<
 pub(crate) async fn member_delete(tx: &TenantTx<'_>, id: Uuid) -> Result<()> {
     execute(tx, include_str!("members/member_delete.sql"), &[&id]).await?;
     Ok(())
+}
+
+/// How many members and open invitations the tenant has.
+pub(crate) async fn members_count(tx: &Transaction<'_>, tenant: Uuid, now: Micros) -> Result<i64> {
+    Ok(query_one(tx, include_str!("members/members_count.sql"), &[&tenant, &now]).await?.get(0))
 }
 
 /// Lets nobody else change who of the tenant has which role until this transaction ends.

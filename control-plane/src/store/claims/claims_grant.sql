@@ -4,9 +4,11 @@ FROM unnest($1::uuid[], $2::smallint[]) AS wanted (message_id, attempt)
 JOIN messages m ON m.id = wanted.message_id
 JOIN campaigns c ON c.id = m.campaign_id
 JOIN phone_numbers n ON n.id = m.number_id
+JOIN tenants t ON t.id = m.tenant_id
 WHERE s.message_id = wanted.message_id AND s.attempt = wanted.attempt AND s.status = $3
   AND s.expire_time > $5
   AND c.state = $6
+  AND t.state = $7
   AND NOT EXISTS (SELECT FROM opt_outs o WHERE o.tenant_id = m.tenant_id AND o.phone = m.phone)
 RETURNING s.message_id, s.attempt, s.tenant_id, s.campaign_id, n.account_id, m.phone AS phone_to,
           n.phone AS phone_from, m.body, c.media_urls,
