@@ -55,15 +55,17 @@ impl Taken {
 }
 
 /// Takes a campaign's next due messages from the queue: for each number in its order, until its budget of
-/// segments is used up. The last message may overdraw it; the caller keeps the debt.
+/// segments is used up, and `share` for all of them together. The last message may overdraw either; the caller keeps the
+/// debt. There are never more messages than `share`: each has a segment at least.
 pub(crate) async fn queue_take(
     tx: &SystemTx<'_>,
     campaign: Uuid,
     numbers: &[Uuid],
     budgets: &[i32],
+    share: i32,
 ) -> Result<Vec<Taken>> {
     let sql = include_str!("queue/queue_take.sql");
-    let rows = query(tx, sql, &[&campaign, &numbers, &budgets, &Micros::now()]).await?;
+    let rows = query(tx, sql, &[&campaign, &numbers, &budgets, &Micros::now(), &share]).await?;
     Ok(rows.into_iter().map(taken).collect())
 }
 

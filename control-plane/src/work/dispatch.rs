@@ -157,11 +157,14 @@ impl Dispatcher {
     ) -> anyhow::Result<i32> {
         let tx = SystemTx::begin(client).await?;
         let share = self.quota(&tx, campaign, share).await?;
+        if share <= 0 {
+            return Ok(0);
+        }
         let (numbers, budgets) = self.budgets(&tx, campaign.pool, share).await?;
         if numbers.is_empty() {
             return Ok(0);
         }
-        let taken = queue_take(&tx, campaign.id, &numbers, &budgets).await?;
+        let taken = queue_take(&tx, campaign.id, &numbers, &budgets, share).await?;
         if taken.is_empty() {
             return Ok(0);
         }
@@ -200,7 +203,7 @@ impl Dispatcher {
         Ok(left)
     }
 
-    /// What each number of the pool may send now, `share` in all at most.
+    /// What each number of the pool may send now, where `share` is what all of them may.
     async fn budgets(
         &mut self,
         tx: &SystemTx<'_>,
@@ -218,13 +221,12 @@ impl Dispatcher {
                 .insert(pool, (clock::instant(), numbers.into_iter().map(|number| number.id).collect()));
         }
         let numbers = self.pools.get(&pool).map_or(&[][..], |(_, numbers)| numbers);
+        // Enough to spread the share over all numbers, and no more than that to look through.
         let each = (share / i32::try_from(numbers.len().max(1))?).max(1);
-        let mut left = share;
         let mut budgets = (Vec::new(), Vec::new());
         for number in numbers {
-            let budget = self.pace.budget(*number, now_us).min(each).min(left);
+            let budget = self.pace.budget(*number, now_us).min(each);
             if budget > 0 {
-                left -= budget;
                 budgets.0.push(*number);
                 budgets.1.push(budget);
             }
