@@ -199,6 +199,51 @@ async fn nothing_is_sent_for_a_suspended_tenant_and_nothing_is_lost() -> Result<
     Ok(())
 }
 
+#[tokio::test]
+async fn what_was_ordered_before_a_suspension_is_not_granted_and_what_is_started_is_not_planned() -> Result<()>
+{
+    let mut stack = scene::stack(scene::quick()).await?;
+    let (organization, list) = scene::organization(&stack, Provider::Telnyx, 20).await?;
+    let (other, other_list) = scene::organization(&stack, Provider::Twilio, 20).await?;
+    stack.sender_nodes[0].kill9().await?;
+    for (side, list) in [(&organization, &list), (&other, &other_list)] {
+        let campaign = side.draft(CampaignMode::Broadcast, list, TEMPLATE).await?;
+        side.client.start(&campaign).await?;
+        let ordered =
+            async || Ok((scene::count(side, &campaign, MessageStatus::Ordered).await? == 20).then_some(()));
+        wait::until("all texts to be ordered", WITHIN, ordered).await?;
+    }
+    let operator = stack.operator.clone();
+    operator.suspend_tenant(&organization.tenant, "unpaid").await?;
+    let late = operator.create_list(&organization.tenant, "Late").await?;
+    operator.import(&late, b"phone\n2125552368\n").await?;
+    let draft = Draft {
+        tenant: organization.tenant.clone(),
+        list: late,
+        pool: organization.pool.clone(),
+        mode: CampaignMode::Broadcast,
+        template: "Hi".to_owned(),
+        media_urls: Vec::new(),
+    };
+    let late = operator.create_campaign(draft).await?.name;
+    operator.start(&late).await?;
+    stack.sender_nodes[0].start_again().await?;
+    stack.settled(WITHIN).await?;
+    // The planner has been at work meanwhile.
+    scene::broadcast(&stack, &other, &other_list).await?;
+    let verdict = stack.judge().await?;
+    verdict.demand()?;
+    ensure!((verdict.accepted, verdict.by_status.get("QUEUED")) == (40, Some(&20)), "{verdict:?}");
+    ensure!(operator.campaign(&late).await?.planned_count == 0, "a suspended tenant's campaign was planned");
+
+    operator.resume_tenant(&organization.tenant).await?;
+    stack.settled(WITHIN).await?;
+    let verdict = stack.judge().await?;
+    verdict.demand()?;
+    ensure!((verdict.accepted, verdict.delivered) == (61, 61), "{verdict:?}");
+    Ok(())
+}
+
 /// Tables in which a tenant has rows, the audit log's and the tenants' own apart.
 async fn tables_with_rows(stack: &Stack, tenant: &str) -> Result<Vec<String>> {
     let client = stack.sql().await?;
