@@ -50,6 +50,9 @@ pub struct Config {
     /// How long an order may stay unclaimed before it is published again, in seconds.
     #[serde(default = "order_deadline_s")]
     pub order_deadline_s: u64,
+    /// How long a deleted tenant can be undeleted before it is purged, in days.
+    #[serde(default = "tenant_grace_days")]
+    pub tenant_grace_days: u32,
 }
 
 impl Config {
@@ -61,6 +64,11 @@ impl Config {
     /// How long an order may stay unclaimed.
     pub fn order_deadline(&self) -> Duration {
         Duration::from_secs(self.order_deadline_s)
+    }
+
+    /// How long a deleted tenant can be undeleted.
+    pub fn tenant_grace(&self) -> Duration {
+        Duration::from_secs(u64::from(self.tenant_grace_days) * 24 * 3_600)
     }
 }
 
@@ -221,4 +229,8 @@ fn claim_deadline_s() -> u64 {
 
 fn order_deadline_s() -> u64 {
     60
+}
+
+fn tenant_grace_days() -> u32 {
+    30
 }

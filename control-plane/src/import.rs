@@ -4,6 +4,7 @@
 //! The reader and the parser run on a thread of their own, because parsing is work and reading blocks; the
 //! writer commits batch by batch, so that an import which breaks off can simply be sent again.
 
+mod bounds;
 mod lines;
 mod reader;
 mod rows;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 use crate::db::{self, Database, TenantTx};
 use crate::import::reader::ChunkReader;
 use crate::import::rows::{Parsed, parse};
+use crate::quota::Quotas;
 use crate::store::contacts::{
     Contact, RejectedRow, contact_list_count, contacts_insert, rejected_rows_insert,
 };
@@ -47,6 +49,8 @@ pub(crate) struct Target {
     pub(crate) tenant: TenantId,
     pub(crate) list: Uuid,
     pub(crate) phone_column: String,
+    /// The tenant's quotas when the import began.
+    pub(crate) quotas: Quotas,
 }
 
 /// What an import did.
@@ -103,7 +107,7 @@ pub(crate) async fn run(
     };
     let write = async {
         while let Some(batch) = batches_in.recv().await {
-            write_batch(db, target, batch, tally).await?;
+            bounds::write(db, target, batch, tally).await?;
         }
         Ok(())
     };
@@ -145,7 +149,7 @@ fn parse_all(
 }
 
 async fn write_batch(
-    db: &Database,
+    tx: &TenantTx<'_>,
     target: &Target,
     batch: Vec<Parsed>,
     tally: &mut Tally,
@@ -164,9 +168,7 @@ async fn write_batch(
             Parsed::Rejected { place, reason } => rejected.push((place, reason)),
         }
     }
-    let mut client = db.app().await?;
-    let tx = TenantTx::begin(&mut client, target.tenant).await?;
-    let new = contacts_insert(&tx, target.tenant.0, target.list, &contacts).await?;
+    let new = contacts_insert(tx, target.tenant.0, target.list, &contacts).await?;
     for id in &new {
         places.remove(id);
     }
@@ -175,9 +177,8 @@ async fn write_batch(
     rejected.sort_by_key(|(place, _)| place.line);
     let rejected: Vec<RejectedRow> =
         rejected.into_iter().map(|(place, reason)| place.reject(reason)).collect();
-    rejected_rows_insert(&tx, target.tenant.0, target.list, &rejected).await?;
-    contact_list_count(&tx, target.list, len(new.len()), len(rejected.len())).await?;
-    tx.commit_batch().await?;
+    rejected_rows_insert(tx, target.tenant.0, target.list, &rejected).await?;
+    contact_list_count(tx, target.list, len(new.len()), len(rejected.len())).await?;
     tally.rows += len(rows);
     tally.imported += len(new.len());
     for row in rejected {

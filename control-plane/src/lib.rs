@@ -10,6 +10,8 @@ mod hours;
 mod import;
 mod nudge;
 mod oidc;
+mod quota;
+mod rate;
 mod rpc;
 pub mod secrets;
 pub mod server;

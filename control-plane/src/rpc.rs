@@ -30,10 +30,13 @@ use tonic::Request;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::db::{Database, Micros};
+use crate::db::{Database, Micros, TenantTx};
 use crate::hours::Window;
 use crate::nudge::Nudges;
+use crate::oidc::Verifier;
+use crate::quota::Quotas;
 use crate::secrets::Secrets;
+use crate::store::tenants::{TenantState, tenant_lock};
 
 /// The longest display name, in characters.
 const DISPLAY_NAME_CHARS_MAX: usize = 200;
@@ -45,6 +48,7 @@ pub(crate) struct Api {
     pub(crate) secrets: Secrets,
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) config: Arc<Config>,
+    pub(crate) verifier: Verifier,
     /// The platform's hours.
     pub(crate) hours: Window,
     pub(crate) tasks: Tasks,
@@ -89,6 +93,12 @@ fn display_name(text: &str, field: &str) -> Result<String> {
             format!("must have 1 to {DISPLAY_NAME_CHARS_MAX} characters, none of them a control character"),
         ))
     }
+}
+
+/// The tenant, locked, whose quota is about to be counted.
+async fn counted(tx: &TenantTx<'_>, tenant: TenantId, parent: &str) -> Result<Quotas> {
+    let found = tenant_lock(tx, tenant).await?.filter(|tenant| tenant.state != TenantState::Purged);
+    Ok(found.ok_or_else(|| Error::not_found(parent))?.quotas)
 }
 
 fn required<T>(value: Option<T>, field: &str) -> Result<T> {

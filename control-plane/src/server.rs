@@ -34,6 +34,7 @@ use crate::config::Config;
 use crate::db::Database;
 use crate::nudge::Nudges;
 use crate::oidc::Verifier;
+use crate::rate::{RateLayer, Rates};
 use crate::rpc::Api;
 use crate::rpc::access::Access;
 use crate::rpc::directory::Directory;
@@ -78,6 +79,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let bus = Bus::connect(&config.nats, "control-plane", &tasks).await?;
     let nudges = Arc::new(Nudges::default());
     let hours = config.sending_hours.window()?;
+    let verifier = Verifier::new(&config.oidc, tasks.clone())?;
     let api = Api {
         db: db.clone(),
         secrets: secrets.clone(),
@@ -85,8 +87,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         config: config.clone(),
         hours,
         tasks: tasks.clone(),
+        verifier: verifier.clone(),
     };
-    let verifier = Verifier::new(&config.oidc, tasks.clone())?;
     let access = Access::new(db.clone(), &config.operator_key, verifier);
     let (health, service) = Health::new(&tasks).await;
     serve_api(&config, api.clone(), access.clone(), service.clone(), &tasks).await?;
@@ -126,9 +128,12 @@ async fn serve_api(
 ) -> anyhow::Result<()> {
     let (incoming, _) = grpc::bind(&config.api.listen, config.api.tls.clone(), "the API", tasks).await?;
     let (v1, v1alpha) = grpc::reflection(&SERVICES).context("reflection")?;
+    let rates = Rates::new(api.db.clone());
     let router = grpc::server()
         .layer(AuditLayer(Keeper::start(api.db.clone(), tasks)))
         .layer(AccessLayer(access))
+        // Behind it, because it says whose call it is.
+        .layer(RateLayer(rates))
         .add_service(health)
         .add_service(v1)
         .add_service(v1alpha)

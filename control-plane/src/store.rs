@@ -20,10 +20,12 @@ pub(crate) mod numbers;
 pub(crate) mod outbox;
 pub(crate) mod plans;
 pub(crate) mod projections;
+pub(crate) mod purge;
 pub(crate) mod queue;
 pub(crate) mod roles;
 pub(crate) mod schema;
 pub(crate) mod tenants;
+pub(crate) mod texts;
 pub(crate) mod transitions;
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];

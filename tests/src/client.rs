@@ -7,6 +7,7 @@ mod audit;
 mod campaigns;
 mod people;
 mod setup;
+mod tenants;
 mod watch;
 
 use std::time::Duration;

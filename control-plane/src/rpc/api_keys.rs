@@ -17,11 +17,12 @@ use uuid::Uuid;
 
 use crate::audit::Act;
 use crate::db::{Micros, TenantTx};
+use crate::quota::Quota;
 use crate::rpc::members::MEMBER;
 use crate::rpc::provider_accounts::absent_tenant;
 use crate::rpc::roles::{permissions, permissions_of, role_name, role_ref};
-use crate::rpc::{Api, caller, display_name, later, page, required, resource, tenant_of_parent};
-use crate::store::keys::{self, key_delete, key_get, key_insert, key_rotate, keys_list};
+use crate::rpc::{Api, caller, counted, display_name, later, page, required, resource, tenant_of_parent};
+use crate::store::keys::{self, key_delete, key_get, key_insert, key_rotate, keys_count, keys_list};
 use crate::store::members::member_get;
 
 const KEY: &str = "tenants/*/apiKeys/*";
@@ -126,6 +127,8 @@ impl ApiKeyService for Api {
             );
         }
         caller.may_grant(if key.scopes.is_empty() { role } else { scopes })?;
+        let quotas = counted(&tx, tenant, &request.parent).await?;
+        quotas.one_more(Quota::ApiKeys, tenant, keys_count(&tx, tenant.0).await?)?;
         key_insert(&tx, tenant.0, &key, KeyHash::of(secret.expose_secret()))
             .await
             .map_err(|error| absent_tenant(error, &request.parent))?;

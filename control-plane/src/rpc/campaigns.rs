@@ -243,10 +243,15 @@ impl CampaignService for Api {
         let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
-        let wanted = required(request.campaign, "campaign")?;
-        let campaign = draft(tenant, &wanted)?;
+        let mut wanted = required(request.campaign, "campaign")?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
+        if wanted.number_pool.is_empty()
+            && let Some(pool) = tenant_get(&tx, tenant).await?.and_then(|tenant| tenant.default_pool)
+        {
+            wanted.number_pool = name::format(POOL, &[tenant.0, pool]);
+        }
+        let campaign = draft(tenant, &wanted)?;
         if contact_list_get(&tx, campaign.list).await?.is_none() {
             return Err(missing(&field("contact_list"), &wanted.contact_list).into());
         }

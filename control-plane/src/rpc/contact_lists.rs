@@ -15,11 +15,14 @@ use tonic::{Code, Request, Response, Status, Streaming};
 use crate::audit::Act;
 use crate::db::{Database, TenantTx};
 use crate::import;
+use crate::quota::Quota;
 use crate::rpc::provider_accounts::absent_tenant;
-use crate::rpc::{Api, caller, display_name, page, required, resource, tenant_of_parent};
+use crate::rpc::{Api, caller, counted, display_name, page, required, resource, tenant_of_parent};
 use crate::store::contacts::{
-    self, contact_list_get, contact_list_insert, contact_lists_list, contacts_list, rejected_rows_list,
+    self, contact_list_get, contact_list_insert, contact_lists_count, contact_lists_list, contacts_list,
+    rejected_rows_list,
 };
+use crate::store::tenants::tenant_get;
 
 const LIST: &str = "tenants/*/contactLists/*";
 const CONTACT: &str = "tenants/*/contactLists/*/contacts/*";
@@ -85,6 +88,8 @@ impl ContactListService for Api {
         let title = display_name(&wanted.display_name, "contact_list.display_name")?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
+        let quotas = counted(&tx, tenant, &request.parent).await?;
+        quotas.one_more(Quota::ContactLists, tenant, contact_lists_count(&tx, tenant.0).await?)?;
         let list = contact_list_insert(&tx, tenant.0, clock::new_id(), &title)
             .await
             .map_err(|error| absent_tenant(error, &request.parent))?;
@@ -133,12 +138,13 @@ impl ContactListService for Api {
         let start = import_start(&mut stream).await?;
         act.note(start.list.clone());
         let (tenant, list) = resource(caller, LIST, &start.list, "start.contact_list")?;
-        {
+        let quotas = {
             let mut client = self.db.app().await?;
             let tx = TenantTx::begin(&mut client, tenant).await?;
             contact_list_get(&tx, list).await?.ok_or_else(|| Error::not_found(&start.list))?;
-        }
-        let target = import::Target { tenant, list, phone_column: start.phone_column };
+            tenant_get(&tx, tenant).await?.map(|tenant| tenant.quotas).unwrap_or_default()
+        };
+        let target = import::Target { tenant, list, phone_column: start.phone_column, quotas };
         let (db, (answer, mut answered)) = (self.db.clone(), oneshot::channel());
         let (sender, messages) = mpsc::channel(1);
         // In a task of its own: what somebody has imported who then goes away is told in the audit log, too.

@@ -18,15 +18,18 @@ use uuid::Uuid;
 
 use crate::audit::Act;
 use crate::db::{Micros, SystemTx, TenantTx};
+use crate::quota::Quota;
 use crate::rpc::api_keys::new_secret;
 use crate::rpc::provider_accounts::absent_tenant;
 use crate::rpc::roles::{permissions_of, role_name, role_ref};
-use crate::rpc::{Api, caller, display_name, later, masked, page, required, resource, tenant_of_parent};
+use crate::rpc::{
+    Api, caller, counted, display_name, later, masked, page, required, resource, tenant_of_parent,
+};
 use crate::store::keys::{ApiKey, key_insert};
 use crate::store::members::{
     self, invitation_delete, invitation_get, invitation_insert, invitation_take, invitations_list,
-    member_by_email, member_delete, member_get, member_insert, member_update, members_list, members_lock,
-    owners_count,
+    member_by_email, member_delete, member_get, member_insert, member_update, members_count, members_list,
+    members_lock, owners_count,
 };
 use crate::store::roles::RoleRef;
 
@@ -174,6 +177,8 @@ impl MemberService for Api {
         if member_by_email(&tx, &invitation.email).await?.is_some() {
             return Err(Error::already_exists("there is a member with this e-mail address").into());
         }
+        let quotas = counted(&tx, tenant, &request.parent).await?;
+        quotas.one_more(Quota::Members, tenant, members_count(&tx, tenant.0, now).await?)?;
         invitation_insert(&tx, tenant.0, &invitation, KeyHash::of(&token))
             .await
             .map_err(|error| absent_tenant(error, &request.parent))?;
