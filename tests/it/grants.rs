@@ -273,7 +273,8 @@ async fn a_role_that_is_narrowed_stays_so_whoever_renames_it_at_the_same_moment(
         let request = UpdateRoleRequest { role: Some(renamed), update_mask: None };
         let rename = async { plain(owner.client.roles().update_role(request).await) };
         let (narrowed, renamed) = tokio::join!(owner.widen(&role, &both[..1]), rename);
-        (narrowed?, renamed?);
+        narrowed?;
+        renamed?;
         let left = plain(owner.client.roles().get_role(GetRoleRequest { name: role }).await)?;
         ensure!(left.permissions == ["campaigns.read"], "round {round}: {left:?}");
     }

@@ -19,8 +19,8 @@ const KEY: (&str, usize) = ("mstr_", 40);
 const ACCOUNT_SECRET: &str = "secret-of-";
 /// Digits of a phone number without its country code.
 const DIGITS: usize = 10;
-/// Letters of a text at least: a shorter one may be a word like any other.
-const TEXT_CHARS_MIN: usize = 12;
+/// Letters of a text or a secret at least: a shorter one may be a word like any other.
+const CHARS_MIN: usize = 12;
 
 /// Everything planted by this process, in all of its runs.
 #[derive(Default)]
@@ -45,13 +45,13 @@ pub fn plant_numbers(text: &str) {
 /// Notes a template or a reply: what stands between its merge fields.
 pub fn plant_text(text: &str) {
     let parts = text.split(['{', '}', '|']).map(str::trim);
-    let long = parts.filter(|part| part.chars().count() >= TEXT_CHARS_MIN).map(str::to_owned);
+    let long = parts.filter(|part| part.chars().count() >= CHARS_MIN).map(str::to_owned);
     note(|planted| planted.words.extend(long));
 }
 
 /// Notes a key, a token or a secret.
 pub fn plant_secret(secret: &str) {
-    if !secret.is_empty() {
+    if secret.chars().count() >= CHARS_MIN {
         note(|planted| planted.words.extend([secret.to_owned()]));
     }
 }

@@ -68,7 +68,8 @@ pub(super) struct Guarded<A> {
     way: Way,
     guard: Guard<A>,
     next: Pin<Box<Sleep>>,
-    good_until: Instant,
+    /// The end, where no look finds the credential good before.
+    end: Pin<Box<Sleep>>,
     looking: Option<Looking>,
     ended: bool,
 }
@@ -76,13 +77,8 @@ pub(super) struct Guarded<A> {
 impl<A: Authenticate> Guarded<A> {
     /// `body`, for as long as `guard` lets it.
     pub(super) fn new(body: tonic::body::Body, way: Way, guard: Guard<A>) -> Self {
-        let (next, good_until) = (Box::pin(sleep_until(after(AGAIN))), after(GOOD_FOR));
-        Self { body, way, guard, next, good_until, looking: None, ended: false }
-    }
-
-    /// Whether nobody has said that the credential is bad, and it was good a moment ago.
-    fn may_be_good(&self, error: &Error) -> bool {
-        error.code() == Code::Unavailable && after(AGAIN) <= self.good_until
+        let [next, end] = [AGAIN, GOOD_FOR].map(|pause| Box::pin(sleep_until(after(pause))));
+        Self { body, way, guard, next, end, looking: None, ended: false }
     }
 
     /// Ready with why the call may not go on.
@@ -90,19 +86,28 @@ impl<A: Authenticate> Guarded<A> {
         loop {
             if let Some(looking) = &mut self.looking {
                 match looking.as_mut().poll(context) {
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(Ok(())) => self.good_until = after(GOOD_FOR),
-                    Poll::Ready(Err(error)) if self.may_be_good(&error) => {}
+                    Poll::Pending => return self.poll_end(context),
+                    Poll::Ready(Ok(())) => self.end.as_mut().reset(after(GOOD_FOR)),
+                    // Nobody has said that the credential is bad, and it was good a moment ago.
+                    Poll::Ready(Err(error)) if error.code() == Code::Unavailable => {}
                     Poll::Ready(Err(error)) => return Poll::Ready(error),
                 }
                 self.looking = None;
                 self.next.as_mut().reset(after(AGAIN));
             }
             if self.next.as_mut().poll(context).is_pending() {
-                return Poll::Pending;
+                return self.poll_end(context);
             }
             self.looking = Some(Box::pin(self.guard.clone().look()));
         }
+    }
+
+    /// Ready when the credential has not been found good for too long, whatever a look is still waiting for.
+    fn poll_end(&mut self, context: &mut Context<'_>) -> Poll<Error> {
+        self.end
+            .as_mut()
+            .poll(context)
+            .map(|()| Error::unavailable("nobody could say whose credential it is"))
     }
 }
 

@@ -155,18 +155,18 @@ fn fill(message: &mut DynamicMessage) -> Result<()> {
         !field.is_list() && !field.is_map() && field.containing_oneof().is_none()
     };
     for field in descriptor.fields().filter(alone) {
-        let value = match field.kind() {
-            Kind::String => {
-                let word = WORDS.iter().find(|(name, _)| *name == field.name());
-                word.map(|(_, word)| Value::String((*word).to_owned()))
-            }
-            Kind::Enum(kind) => kind.values().nth(1).map(|value| Value::EnumNumber(value.number())),
-            Kind::Message(kind) if kind.package_name() == "muster.v1" => {
-                let mut inner = DynamicMessage::new(kind);
-                fill(&mut inner)?;
-                Some(Value::Message(inner))
-            }
-            _ => None,
+        let value = if let Kind::String = field.kind() {
+            let word = WORDS.iter().find(|(name, _)| *name == field.name());
+            word.map(|(_, word)| Value::String((*word).to_owned()))
+        } else if let Kind::Enum(kind) = field.kind() {
+            kind.values().nth(1).map(|value| Value::EnumNumber(value.number()))
+        } else if let Some(kind) = field.kind().as_message().filter(|kind| kind.package_name() == "muster.v1")
+        {
+            let mut inner = DynamicMessage::new(kind.clone());
+            fill(&mut inner)?;
+            Some(Value::Message(inner))
+        } else {
+            None
         };
         if let Some(value) = value {
             message.try_set_field(&field, value)?;

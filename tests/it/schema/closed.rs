@@ -11,11 +11,21 @@ use super::{SYSTEM_TABLES, connect, names};
 const OURS: &str = "pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace \
                     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'";
 
-/// What must not be there, each with a query that finds it.
-fn looks() -> Vec<(&'static str, String)> {
-    let systems = SYSTEM_TABLES.map(|table| format!("'{table}'")).join(", ");
-    let schema = "(SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')";
-    let ours = "'muster_app', 'muster_system'";
+/// Schemas that are not PostgreSQL's own.
+const SCHEMAS: &str =
+    "(SELECT oid FROM pg_namespace WHERE nspname !~ '^pg_' AND nspname <> 'information_schema')";
+
+/// What must not be there, with a query that finds it.
+type Look = (&'static str, String);
+
+/// The system's tables, as a list in SQL.
+fn systems() -> String {
+    SYSTEM_TABLES.map(|table| format!("'{table}'")).join(", ")
+}
+
+/// Things that must not be there.
+fn things() -> Vec<Look> {
+    let (systems, schemas) = (systems(), SCHEMAS);
     vec![
         (
             "a schema beside the one",
@@ -45,7 +55,7 @@ fn looks() -> Vec<(&'static str, String)> {
         ),
         (
             "a function or a procedure",
-            format!("SELECT proname::text FROM pg_proc WHERE pronamespace IN {schema}"),
+            format!("SELECT proname::text FROM pg_proc WHERE pronamespace IN {schemas}"),
         ),
         ("a trigger", "SELECT tgname::text FROM pg_trigger WHERE NOT tgisinternal".to_owned()),
         ("an event trigger", "SELECT evtname::text FROM pg_event_trigger".to_owned()),
@@ -56,6 +66,13 @@ fn looks() -> Vec<(&'static str, String)> {
                            (SELECT c.oid FROM {OURS} AND c.relkind IN ('r', 'p', 'f'))"
             ),
         ),
+    ]
+}
+
+/// Rights that nobody must have.
+fn rights() -> Vec<Look> {
+    let (systems, schemas, ours) = (systems(), SCHEMAS, "'muster_app', 'muster_system'");
+    vec![
         ("default privileges", "SELECT defaclrole::regrole::text FROM pg_default_acl".to_owned()),
         (
             "a right of everybody to a table, a sequence or a column",
@@ -69,7 +86,7 @@ fn looks() -> Vec<(&'static str, String)> {
             format!(
                 "SELECT n.nspname::text || ' by ' || r.name FROM pg_namespace n, \
                   unnest(ARRAY['public', {ours}]) AS r (name) \
-                  WHERE n.oid IN {schema} AND has_schema_privilege(r.name, n.oid, 'CREATE')"
+                  WHERE n.oid IN {schemas} AND has_schema_privilege(r.name, n.oid, 'CREATE')"
             ),
         ),
         (
@@ -93,7 +110,7 @@ fn looks() -> Vec<(&'static str, String)> {
 /// All that is there and must not be.
 async fn open(client: &Client) -> Result<Vec<String>> {
     let mut found = Vec::new();
-    for (what, query) in looks() {
+    for (what, query) in things().into_iter().chain(rights()) {
         let there = names(client, &query).await.with_context(|| format!("look for {what}"))?;
         found.extend(there.into_iter().map(|name| format!("{what}: {name}")));
     }
