@@ -45,7 +45,9 @@ async fn without_a_usable_kek_the_control_plane_does_not_start_and_says_why() ->
         ("MUSTER_NATS__URL", "nats://127.0.0.1:1"),
         ("MUSTER_API__LISTEN", "127.0.0.1:0"),
         ("MUSTER_INTERNAL__LISTEN", "127.0.0.1:0"),
-        ("MUSTER_INTERNAL_TOKEN", "token"),
+        ("MUSTER_INTERNAL__TLS__CERTIFICATE", "control-plane.crt"),
+        ("MUSTER_INTERNAL__TLS__KEY", "control-plane.key"),
+        ("MUSTER_INTERNAL__TLS__CLIENT_CA", "ca.crt"),
         ("MUSTER_OPERATOR_KEY", "key"),
         ("MUSTER_PUBLIC_BASE_URL", "http://127.0.0.1:1"),
     ];
