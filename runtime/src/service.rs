@@ -11,7 +11,7 @@ use crate::config::Log;
 
 /// Crates that log the values they carry when they are asked to say much: phone numbers and texts in the parameters of
 /// statements, keys in the headers of requests. They are not asked, whatever the configuration says.
-const TALKATIVE: [&str; 3] = ["tokio_postgres=warn", "h2=warn", "hyper=warn"];
+const TALKATIVE: [&str; 4] = ["tokio_postgres=warn", "h2=warn", "hyper=warn", "rlibphonenumber=warn"];
 
 /// Sets up logging and the crypto provider, and runs `service` on `threads` threads.
 ///
