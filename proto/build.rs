@@ -3,12 +3,11 @@
 
 use std::path::PathBuf;
 
-use protox::prost::Message as _;
-
 /// Every proto file of ours; third-party ones come in by import.
 const FILES: &[&str] = &[
     "muster/v1/access.proto",
     "muster/v1/api_keys.proto",
+    "muster/v1/audit.proto",
     "muster/v1/campaigns.proto",
     "muster/v1/contact_lists.proto",
     "muster/v1/conversations.proto",
@@ -37,10 +36,15 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("cargo::rerun-if-changed=muster");
     let out = PathBuf::from(std::env::var("OUT_DIR")?);
     let public = FILES.iter().copied().filter(|file| file.starts_with("muster/v1/"));
-    std::fs::write(out.join("public.binpb"), protox::compile(public, ["."])?.encode_to_vec())?;
+    // Not through prost's types: they do not know every option of a field, and would lose which ones are secret.
+    let mut public_files = protox::Compiler::new(["."])?;
+    public_files.include_imports(true).include_source_info(true).open_files(public)?;
+    std::fs::write(out.join("public.binpb"), public_files.encode_file_descriptor_set())?;
+    let mut prost = tonic_prost_build::Config::new();
+    prost.enable_type_names();
     tonic_prost_build::configure()
         .bytes(".muster.internal.v1")
         .skip_debug(WITH_SECRETS)
-        .compile_fds(protox::compile(FILES, ["."])?)?;
+        .compile_fds_with_config(protox::compile(FILES, ["."])?, prost)?;
     Ok(())
 }

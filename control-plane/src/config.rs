@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use muster_runtime::config::{Log, Nats};
+use muster_runtime::tls::{ClientFiles, MutualServerFiles, ServerFiles};
 use secrecy::SecretString;
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
@@ -31,9 +32,7 @@ pub struct Config {
     /// Where the API listens.
     pub api: Listener,
     /// Where our own processes call.
-    pub internal: Listener,
-    /// What our own processes prove themselves with.
-    pub internal_token: SecretString,
+    pub internal: InternalListener,
     /// The key of the operator.
     pub operator_key: SecretString,
     /// Sign-in with OpenID Connect.
@@ -51,6 +50,9 @@ pub struct Config {
     /// How long an order may stay unclaimed before it is published again, in seconds.
     #[serde(default = "order_deadline_s")]
     pub order_deadline_s: u64,
+    /// How long a deleted tenant can be undeleted before it is purged, in days.
+    #[serde(default = "tenant_grace_days")]
+    pub tenant_grace_days: u32,
 }
 
 impl Config {
@@ -62,6 +64,11 @@ impl Config {
     /// How long an order may stay unclaimed.
     pub fn order_deadline(&self) -> Duration {
         Duration::from_secs(self.order_deadline_s)
+    }
+
+    /// How long a deleted tenant can be undeleted.
+    pub fn tenant_grace(&self) -> Duration {
+        Duration::from_secs(u64::from(self.tenant_grace_days) * 24 * 3_600)
     }
 }
 
@@ -77,6 +84,8 @@ pub struct Database {
     /// Connections in each of the two pools.
     #[serde(default = "pool_size")]
     pub pool_size: usize,
+    /// TLS. Given, it is demanded unless a URL says `sslmode=disable`; otherwise `sslmode` says whether there is any.
+    pub tls: Option<ClientFiles>,
 }
 
 /// When people may be texted, by their own clocks: of every time zone that their area code is in. A tenant can only make
@@ -149,6 +158,8 @@ pub struct Rewrap {
 pub struct RewrapDatabase {
     /// As `muster_system`.
     pub system_url: SecretString,
+    /// TLS, as the control-plane has it.
+    pub tls: Option<ClientFiles>,
 }
 
 /// The configuration of `muster-control-plane migrate`. It often runs with the settings of the service beside its own,
@@ -167,6 +178,8 @@ pub struct Migrate {
 pub struct MigrateDatabase {
     /// As the owner of the schema, who may create roles.
     pub owner_url: SecretString,
+    /// TLS, as the control-plane has it.
+    pub tls: Option<ClientFiles>,
 }
 
 /// How the issuers of OpenID Connect tokens are reached. Which issuer a tenant is pinned to is the tenant's own setting.
@@ -187,6 +200,19 @@ pub struct Oidc {
 pub struct Listener {
     /// Host and port, such as `0.0.0.0:8443`.
     pub listen: String,
+    /// TLS; without it, it listens in plaintext, behind what ends TLS.
+    pub tls: Option<ServerFiles>,
+}
+
+/// An address to listen on for our own processes. There is none without TLS in both directions: the certificates say
+/// who calls.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct InternalListener {
+    /// Host and port, such as `0.0.0.0:7401`.
+    pub listen: String,
+    /// TLS.
+    pub tls: MutualServerFiles,
 }
 
 fn threads() -> usize {
@@ -203,4 +229,8 @@ fn claim_deadline_s() -> u64 {
 
 fn order_deadline_s() -> u64 {
     60
+}
+
+fn tenant_grace_days() -> u32 {
+    30
 }

@@ -1,6 +1,7 @@
 //! PostgreSQL: two pools in two roles, and the two kinds of transaction. A tenant's rows can be reached only
 //! through [`TenantTx`], which names the tenant to row-level security for as long as it lasts.
 
+mod connect;
 mod error;
 
 use std::ops::Deref;
@@ -12,13 +13,16 @@ use deadpool_postgres::{
 };
 use muster_domain::id::TenantId;
 use muster_runtime::clock;
-use secrecy::{ExposeSecret as _, SecretString};
-use tokio_postgres::NoTls;
+use muster_runtime::supervise::Tasks;
+use muster_runtime::tls::ClientFiles;
+use secrecy::SecretString;
 use tokio_postgres::types::{FromSql, IsNull, ToSql, Type, private::BytesMut, to_sql_checked};
 use uuid::Uuid;
 
+use self::connect::Connector;
 use self::error::Said;
 pub use self::error::{Error, Result};
+use crate::audit::Change;
 use crate::config;
 use crate::store::schema::schema_version;
 
@@ -51,11 +55,13 @@ impl Database {
     /// Sets up both pools; connections are opened when they are needed.
     ///
     /// # Errors
-    /// Where a URL cannot be read.
-    pub fn new(config: &config::Database) -> anyhow::Result<Self> {
+    /// Where a URL cannot be read, or the files of TLS cannot be used.
+    pub fn new(config: &config::Database, tasks: &Tasks) -> anyhow::Result<Self> {
+        let connector = Connector::new(config.tls.as_ref(), tasks)?;
+        let pool = |url, options| pool(&connector, url, config.pool_size, options);
         Ok(Self {
-            app: pool(&config.app_url, config.pool_size, None).context("database.app_url")?,
-            system: system_pool(&config.system_url, config.pool_size)?,
+            app: pool(&config.app_url, None).context("database.app_url")?,
+            system: pool(&config.system_url, Some(SYSTEM_OPTIONS)).context("database.system_url")?,
         })
     }
 
@@ -103,22 +109,33 @@ impl Database {
 }
 
 /// Connections for work on all tenants' rows.
-pub(crate) fn system_pool(url: &SecretString, size: usize) -> anyhow::Result<Pool> {
-    pool(url, size, Some(SYSTEM_OPTIONS)).context("database.system_url")
+///
+/// # Errors
+/// Where the URL cannot be read, or the files of TLS cannot be used.
+pub(crate) fn system_pool(
+    url: &SecretString,
+    files: Option<&ClientFiles>,
+    size: usize,
+    tasks: &Tasks,
+) -> anyhow::Result<Pool> {
+    let connector = Connector::new(files, tasks)?;
+    pool(&connector, url, size, Some(SYSTEM_OPTIONS)).context("database.system_url")
 }
 
-fn pool(url: &SecretString, size: usize, options: Option<&str>) -> anyhow::Result<Pool> {
-    let config = url.expose_secret().parse();
-    // Its own error may quote a part of it.
-    let mut config: tokio_postgres::Config =
-        config.map_err(|_| anyhow!("it cannot be read as a connection string of PostgreSQL"))?;
+fn pool(
+    connector: &Connector,
+    url: &SecretString,
+    size: usize,
+    options: Option<&str>,
+) -> anyhow::Result<Pool> {
+    let mut config = connector.settings(url)?;
     config.application_name("muster-control-plane");
     config.connect_timeout(CONNECTION_WAIT);
     if let Some(options) = options {
         config.options(options);
     }
     let manager = ManagerConfig { recycling_method: RecyclingMethod::Fast };
-    Ok(Pool::builder(Manager::from_config(config, NoTls, manager))
+    Ok(Pool::builder(Manager::from_config(config, connector.tls.clone(), manager))
         .max_size(size)
         .runtime(Runtime::Tokio1)
         .wait_timeout(Some(CONNECTION_WAIT))
@@ -126,8 +143,12 @@ fn pool(url: &SecretString, size: usize, options: Option<&str>) -> anyhow::Resul
         .build()?)
 }
 
-/// A transaction that sees one tenant and nothing else.
-pub(crate) struct TenantTx<'a>(Transaction<'a>);
+/// A transaction that sees one tenant and nothing else. What it changes is committed only with an entry in the tenant's
+/// audit log; one that only reads is dropped.
+pub(crate) struct TenantTx<'a> {
+    tx: Transaction<'a>,
+    tenant: TenantId,
+}
 
 impl<'a> TenantTx<'a> {
     /// Begins, and names the tenant to row-level security until the end.
@@ -138,19 +159,32 @@ impl<'a> TenantTx<'a> {
     async fn name(tx: Transaction<'a>, tenant: TenantId) -> Result<Self> {
         let statement = tx.prepare_cached("SELECT set_config('muster.tenant_id', $1, true)").await?;
         tx.execute(&statement, &[&tenant.to_string()]).await?;
-        Ok(Self(tx))
+        Ok(Self { tx, tenant })
     }
 
-    /// Commits.
-    pub(crate) async fn commit(self) -> Result<()> {
-        Ok(self.0.commit().await?)
+    /// Commits, with `change` in the audit log.
+    pub(crate) async fn commit(self, change: Change) -> Result<()> {
+        change.write(&self.tx, self.tenant).await?;
+        self.tx.commit().await?;
+        change.recorded();
+        Ok(())
+    }
+
+    /// Commits a part of a call whose own entry comes at its end: a batch of an import.
+    pub(crate) async fn commit_batch(self) -> Result<()> {
+        Ok(self.tx.commit().await?)
+    }
+
+    /// Commits entries of the audit log that come without a change.
+    pub(crate) async fn commit_entries(self) -> Result<()> {
+        Ok(self.tx.commit().await?)
     }
 }
 
 impl<'a> Deref for TenantTx<'a> {
     type Target = Transaction<'a>;
     fn deref(&self) -> &Transaction<'a> {
-        &self.0
+        &self.tx
     }
 }
 
@@ -185,8 +219,10 @@ impl<'a> Deref for SystemTx<'a> {
 ///
 /// # Errors
 /// Where PostgreSQL cannot be reached, or a migration fails; the failed one leaves nothing behind.
-pub async fn migrate(url: &SecretString) -> anyhow::Result<()> {
-    let connected = tokio_postgres::connect(url.expose_secret(), NoTls).await;
+pub async fn migrate(config: &config::MigrateDatabase) -> anyhow::Result<()> {
+    let connector = Connector::new(config.tls.as_ref(), &Tasks::default())?;
+    let settings = connector.settings(&config.owner_url).context("database.owner_url")?;
+    let connected = settings.connect(connector.tls).await;
     let (mut client, connection) = connected.map_err(|error| Error::Pool(Said::of(&error)))?;
     let connection = async move {
         if let Err(error) = connection.await {

@@ -28,6 +28,9 @@ pub(crate) struct Window {
 }
 
 impl Window {
+    /// At any time.
+    pub(crate) const ALL_DAY: Self = Self { open: 0, close: DAY };
+
     /// The part of both.
     pub(crate) fn and(self, other: Self) -> Self {
         Self { open: self.open.max(other.open), close: self.close.min(other.close) }

@@ -4,6 +4,7 @@
 //! The reader and the parser run on a thread of their own, because parsing is work and reading blocks; the
 //! writer commits batch by batch, so that an import which breaks off can simply be sent again.
 
+mod bounds;
 mod lines;
 mod reader;
 mod rows;
@@ -23,6 +24,7 @@ use uuid::Uuid;
 use crate::db::{self, Database, TenantTx};
 use crate::import::reader::ChunkReader;
 use crate::import::rows::{Parsed, parse};
+use crate::quota::Quotas;
 use crate::store::contacts::{
     Contact, RejectedRow, contact_list_count, contacts_insert, rejected_rows_insert,
 };
@@ -47,6 +49,8 @@ pub(crate) struct Target {
     pub(crate) tenant: TenantId,
     pub(crate) list: Uuid,
     pub(crate) phone_column: String,
+    /// The tenant's quotas when the import began.
+    pub(crate) quotas: Quotas,
 }
 
 /// What an import did.
@@ -57,20 +61,43 @@ pub(crate) struct Tally {
     pub(crate) rejected: HashMap<String, i64>,
 }
 
-/// Imports the file in `stream`.
+/// The messages of an import on their way from the call to the import itself. The end is a message of its own: a channel
+/// that closes without it means that the caller went away, maybe in the middle of a row.
+pub(crate) type Messages = mpsc::Receiver<Option<Result<ImportContactsRequest, Status>>>;
+
+/// Hands the messages of a call on, until the call ends or nobody wants them any more.
+pub(crate) async fn hand_on(
+    mut stream: Streaming<ImportContactsRequest>,
+    messages: mpsc::Sender<Option<Result<ImportContactsRequest, Status>>>,
+) {
+    loop {
+        let message = stream.message().await.transpose();
+        let ended = message.is_none();
+        if ended {
+            // A stream that was reset looks like one that has ended, until the server has had a moment to drop this call.
+            tokio::task::yield_now().await;
+        }
+        if messages.send(message).await.is_err() || ended {
+            return;
+        }
+    }
+}
+
+/// Imports the file in `messages`, and counts in `tally` what is committed, also where it breaks off.
 pub(crate) async fn run(
     db: &Database,
-    target: Target,
-    mut stream: Streaming<ImportContactsRequest>,
-) -> Result<Tally, Status> {
+    target: &Target,
+    mut messages: Messages,
+    tally: &mut Tally,
+) -> Result<(), Status> {
     let (chunks, chunks_in) = mpsc::channel::<Bytes>(CHUNKS_WAITING);
     let (batches, mut batches_in) = mpsc::channel::<Vec<Parsed>>(BATCHES_WAITING);
     let phone_column = target.phone_column.clone();
     let parser =
         tokio::task::spawn_blocking(move || parse_all(ChunkReader::new(chunks_in), &phone_column, &batches));
     let receive = async move {
-        while let Some(message) = stream.message().await? {
-            let chunk = chunk(message)?;
+        while let Some(message) = messages.recv().await.ok_or_else(Error::cut_off)? {
+            let chunk = chunk(message?)?;
             // The parser has gone: its own result says why.
             if chunks.send(chunk).await.is_err() {
                 break;
@@ -79,15 +106,13 @@ pub(crate) async fn run(
         Ok::<(), Status>(())
     };
     let write = async {
-        let mut tally = Tally::default();
         while let Some(batch) = batches_in.recv().await {
-            write_batch(db, &target, batch, &mut tally).await?;
+            bounds::write(db, target, batch, tally).await?;
         }
-        Ok(tally)
+        Ok(())
     };
-    let ((), tally) = try_join(receive, write).await?;
-    parser.await.map_err(Error::internal)??;
-    Ok(tally)
+    try_join(receive, write).await?;
+    Ok(parser.await.map_err(Error::internal)??)
 }
 
 fn chunk(message: ImportContactsRequest) -> Result<Bytes, Status> {
@@ -124,7 +149,7 @@ fn parse_all(
 }
 
 async fn write_batch(
-    db: &Database,
+    tx: &TenantTx<'_>,
     target: &Target,
     batch: Vec<Parsed>,
     tally: &mut Tally,
@@ -143,9 +168,7 @@ async fn write_batch(
             Parsed::Rejected { place, reason } => rejected.push((place, reason)),
         }
     }
-    let mut client = db.app().await?;
-    let tx = TenantTx::begin(&mut client, target.tenant).await?;
-    let new = contacts_insert(&tx, target.tenant.0, target.list, &contacts).await?;
+    let new = contacts_insert(tx, target.tenant.0, target.list, &contacts).await?;
     for id in &new {
         places.remove(id);
     }
@@ -154,9 +177,8 @@ async fn write_batch(
     rejected.sort_by_key(|(place, _)| place.line);
     let rejected: Vec<RejectedRow> =
         rejected.into_iter().map(|(place, reason)| place.reject(reason)).collect();
-    rejected_rows_insert(&tx, target.tenant.0, target.list, &rejected).await?;
-    contact_list_count(&tx, target.list, len(new.len()), len(rejected.len())).await?;
-    tx.commit().await?;
+    rejected_rows_insert(tx, target.tenant.0, target.list, &rejected).await?;
+    contact_list_count(tx, target.list, len(new.len()), len(rejected.len())).await?;
     tally.rows += len(rows);
     tally.imported += len(new.len());
     for row in rejected {

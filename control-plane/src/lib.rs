@@ -3,12 +3,15 @@
 //!
 //! Data goes one way: `rpc` writes what was asked for, `work` loops carry it on, `store` holds every statement.
 
+mod audit;
 pub mod config;
 pub mod db;
 mod hours;
 mod import;
 mod nudge;
 mod oidc;
+mod quota;
+mod rate;
 mod rpc;
 pub mod secrets;
 pub mod server;

@@ -34,7 +34,7 @@ fn main() -> anyhow::Result<()> {
         }
         Command::Migrate => {
             let config: Migrate = config::load()?;
-            service::run(&config.log, 1, db::migrate(&config.database.owner_url))
+            service::run(&config.log, 1, db::migrate(&config.database))
         }
         Command::RewrapSecrets => {
             let config: Rewrap = config::load()?;

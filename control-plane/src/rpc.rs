@@ -2,11 +2,13 @@
 
 pub(crate) mod access;
 pub(crate) mod api_keys;
+pub(crate) mod audit;
 pub(crate) mod campaigns;
 pub(crate) mod claims;
 pub(crate) mod contact_lists;
 pub(crate) mod conversations;
 pub(crate) mod directory;
+pub(crate) mod internal;
 pub(crate) mod members;
 pub(crate) mod messages;
 pub(crate) mod numbers;
@@ -21,16 +23,20 @@ use std::sync::Arc;
 use muster_domain::id::TenantId;
 use muster_runtime::access::Caller;
 use muster_runtime::access::layer::Call;
+use muster_runtime::supervise::Tasks;
 use muster_runtime::{Error, Result, name};
 use prost_types::{FieldMask, Timestamp};
 use tonic::Request;
 use uuid::Uuid;
 
 use crate::config::Config;
-use crate::db::{Database, Micros};
+use crate::db::{Database, Micros, TenantTx};
 use crate::hours::Window;
 use crate::nudge::Nudges;
+use crate::oidc::Verifier;
+use crate::quota::Quotas;
 use crate::secrets::Secrets;
+use crate::store::tenants::{TenantState, tenant_lock};
 
 /// The longest display name, in characters.
 const DISPLAY_NAME_CHARS_MAX: usize = 200;
@@ -42,8 +48,10 @@ pub(crate) struct Api {
     pub(crate) secrets: Secrets,
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) config: Arc<Config>,
+    pub(crate) verifier: Verifier,
     /// The platform's hours.
     pub(crate) hours: Window,
+    pub(crate) tasks: Tasks,
 }
 
 /// Who is calling. The access layer has put it there; without it, nothing runs.
@@ -85,6 +93,12 @@ fn display_name(text: &str, field: &str) -> Result<String> {
             format!("must have 1 to {DISPLAY_NAME_CHARS_MAX} characters, none of them a control character"),
         ))
     }
+}
+
+/// The tenant, locked, whose quota is about to be counted.
+async fn counted(tx: &TenantTx<'_>, tenant: TenantId, parent: &str) -> Result<Quotas> {
+    let found = tenant_lock(tx, tenant).await?.filter(|tenant| tenant.state != TenantState::Purged);
+    Ok(found.ok_or_else(|| Error::not_found(parent))?.quotas)
 }
 
 fn required<T>(value: Option<T>, field: &str) -> Result<T> {

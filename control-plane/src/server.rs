@@ -2,12 +2,14 @@
 //! background loops beside them.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::Context as _;
 use muster_proto::internal::v1::claim_service_server::ClaimServiceServer;
 use muster_proto::internal::v1::directory_service_server::DirectoryServiceServer;
 use muster_proto::v1::access_service_server::AccessServiceServer;
 use muster_proto::v1::api_key_service_server::ApiKeyServiceServer;
+use muster_proto::v1::audit_service_server::AuditServiceServer;
 use muster_proto::v1::campaign_service_server::CampaignServiceServer;
 use muster_proto::v1::contact_list_service_server::ContactListServiceServer;
 use muster_proto::v1::conversation_service_server::ConversationServiceServer;
@@ -19,28 +21,32 @@ use muster_proto::v1::role_service_server::RoleServiceServer;
 use muster_proto::v1::tenant_service_server::TenantServiceServer;
 use muster_proto::v1::texting_service_server::TextingServiceServer;
 use muster_runtime::access::layer::AccessLayer;
-use muster_runtime::access::{InternalToken, table};
+use muster_runtime::access::table;
 use muster_runtime::bus::Bus;
 use muster_runtime::grpc::{self, MESSAGE_BYTES_MAX};
 use muster_runtime::health::{Health, HealthServer, HealthService, closing};
 use muster_runtime::service::stop_requested;
 use muster_runtime::supervise::Tasks;
-use tonic::{Request, Status};
 
+use crate::audit::keeper::Keeper;
+use crate::audit::layer::AuditLayer;
 use crate::config::Config;
 use crate::db::Database;
 use crate::nudge::Nudges;
 use crate::oidc::Verifier;
+use crate::rate::{RateLayer, Rates};
 use crate::rpc::Api;
 use crate::rpc::access::Access;
 use crate::rpc::directory::Directory;
+use crate::rpc::internal::InternalLayer;
 use crate::secrets::Secrets;
 use crate::work;
 
 /// The services of the API, as reflection names them.
-const SERVICES: [&str; 12] = [
+const SERVICES: [&str; 13] = [
     "muster.v1.AccessService",
     "muster.v1.ApiKeyService",
+    "muster.v1.AuditService",
     "muster.v1.CampaignService",
     "muster.v1.ContactListService",
     "muster.v1.ConversationService",
@@ -53,6 +59,12 @@ const SERVICES: [&str; 12] = [
     "muster.v1.TextingService",
 ];
 
+/// How long a connection of our own processes lasts: so that each shows its certificate again, and one that has
+/// expired meanwhile counts no longer.
+const INTERNAL_AGE_MAX: Duration = Duration::from_mins(15);
+/// How long its open calls may take then: longer than any is waited for.
+const INTERNAL_AGE_GRACE: Duration = Duration::from_secs(60);
+
 /// Runs the control-plane until it is asked to stop, then drains.
 ///
 /// # Errors
@@ -62,19 +74,21 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     table::check()?;
     let config = Arc::new(config);
     let secrets = Secrets::new(&config.kek)?;
-    let db = Database::new(&config.database)?;
-    let bus = Bus::connect(&config.nats, "control-plane").await?;
+    let tasks = Tasks::default();
+    let db = Database::new(&config.database, &tasks)?;
+    let bus = Bus::connect(&config.nats, "control-plane", &tasks).await?;
     let nudges = Arc::new(Nudges::default());
     let hours = config.sending_hours.window()?;
+    let verifier = Verifier::new(&config.oidc, tasks.clone())?;
     let api = Api {
         db: db.clone(),
         secrets: secrets.clone(),
         nudges: nudges.clone(),
         config: config.clone(),
         hours,
+        tasks: tasks.clone(),
+        verifier: verifier.clone(),
     };
-    let tasks = Tasks::default();
-    let verifier = Verifier::new(&config.oidc, tasks.clone())?;
     let access = Access::new(db.clone(), &config.operator_key, verifier);
     let (health, service) = Health::new(&tasks).await;
     serve_api(&config, api.clone(), access.clone(), service.clone(), &tasks).await?;
@@ -112,15 +126,20 @@ async fn serve_api(
     health: HealthServer<impl HealthService>,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
-    let (incoming, _) = grpc::bind(&config.api.listen, "the API").await?;
+    let (incoming, _) = grpc::bind(&config.api.listen, config.api.tls.clone(), "the API", tasks).await?;
     let (v1, v1alpha) = grpc::reflection(&SERVICES).context("reflection")?;
+    let rates = Rates::new(api.db.clone());
     let router = grpc::server()
+        .layer(AuditLayer(Keeper::start(api.db.clone(), tasks)))
         .layer(AccessLayer(access))
+        // Behind it, because it says whose call it is.
+        .layer(RateLayer(rates))
         .add_service(health)
         .add_service(v1)
         .add_service(v1alpha)
         .add_service(AccessServiceServer::new(api.clone()))
         .add_service(ApiKeyServiceServer::new(api.clone()))
+        .add_service(AuditServiceServer::new(api.clone()))
         .add_service(CampaignServiceServer::new(api.clone()))
         .add_service(ContactListServiceServer::new(api.clone()).max_decoding_message_size(MESSAGE_BYTES_MAX))
         .add_service(ConversationServiceServer::new(api.clone()))
@@ -147,16 +166,15 @@ async fn serve_internal(
     health: HealthServer<impl HealthService>,
     tasks: &Tasks,
 ) -> anyhow::Result<()> {
-    let (incoming, _) = grpc::bind(&config.internal.listen, "our own processes").await?;
-    let token = InternalToken(config.internal_token.clone());
-    let demand = move |request: Request<()>| -> Result<Request<()>, Status> {
-        token.demand(request.metadata())?;
-        Ok(request)
-    };
+    let files = config.internal.tls.clone().into();
+    let (incoming, _) = grpc::bind(&config.internal.listen, Some(files), "our own processes", tasks).await?;
     let router = grpc::server()
+        .max_connection_age(INTERNAL_AGE_MAX)
+        .max_connection_age_grace(INTERNAL_AGE_GRACE)
+        .layer(InternalLayer)
         .add_service(health)
-        .add_service(ClaimServiceServer::with_interceptor(api, demand.clone()))
-        .add_service(DirectoryServiceServer::with_interceptor(directory, demand));
+        .add_service(ClaimServiceServer::new(api))
+        .add_service(DirectoryServiceServer::new(directory));
     let stop = tasks.stop();
     tasks.spawn(async move {
         if let Err(error) = router.serve_with_incoming_shutdown(incoming, closing(stop)).await {

@@ -8,6 +8,7 @@ use tokio_postgres::types::ToSql;
 use crate::db::Result;
 
 pub(crate) mod accounts;
+pub(crate) mod audit;
 pub(crate) mod campaigns;
 pub(crate) mod claims;
 pub(crate) mod contacts;
@@ -19,10 +20,12 @@ pub(crate) mod numbers;
 pub(crate) mod outbox;
 pub(crate) mod plans;
 pub(crate) mod projections;
+pub(crate) mod purge;
 pub(crate) mod queue;
 pub(crate) mod roles;
 pub(crate) mod schema;
 pub(crate) mod tenants;
+pub(crate) mod texts;
 pub(crate) mod transitions;
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];

@@ -11,6 +11,7 @@ use crate::db::Database;
 use crate::hours::Window;
 use crate::nudge::Nudges;
 
+mod daily;
 mod dispatch;
 mod facts;
 mod fold;
@@ -18,6 +19,7 @@ mod inbound;
 mod pace;
 mod plan;
 mod project;
+mod purge;
 mod reap;
 mod relay;
 mod sweep;
@@ -50,4 +52,6 @@ pub(crate) fn start(context: &Context, tasks: &Tasks) {
     tasks.keep_running("reap", move || reap::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("sweep", move || sweep::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("purge", move || purge::run(c.clone()));
 }

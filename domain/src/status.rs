@@ -129,7 +129,7 @@ pub enum Decision {
     Order,
     /// A sender node was granted the right to call.
     Claim,
-    /// It was ordered, but its campaign was paused before the claim: back to the queue.
+    /// It was ordered, but its campaign was paused, or its tenant suspended, before the claim: back to the queue.
     Withdraw,
     /// Its campaign was canceled before the claim.
     Cancel,

@@ -2,7 +2,7 @@
 
 use muster_runtime::config::{Log, Nats};
 use muster_runtime::directory::ControlPlane;
-use secrecy::SecretString;
+use muster_runtime::tls::ServerFiles;
 use serde::Deserialize;
 
 /// A gateway's configuration.
@@ -13,8 +13,6 @@ pub struct Config {
     pub nats: Nats,
     /// Who knows accounts and keys.
     pub control_plane: ControlPlane,
-    /// The token that the platform's own processes share.
-    pub internal_token: SecretString,
     /// What the URLs that providers were given begin with. Signatures are checked against this, never against
     /// what a request says of itself.
     pub public_base_url: String,
@@ -37,8 +35,10 @@ pub struct Config {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Webhooks {
-    /// Where it listens, in plaintext behind what ends TLS, such as `0.0.0.0:7421`.
+    /// Where it listens, such as `0.0.0.0:7421`.
     pub listen: String,
+    /// TLS; without it, it listens in plaintext, behind what ends TLS.
+    pub tls: Option<ServerFiles>,
     /// Connections that may be open at once.
     #[serde(default = "connections_max")]
     pub connections_max: usize,
@@ -50,6 +50,8 @@ pub struct Webhooks {
 pub struct Grpc {
     /// Where it listens, such as `0.0.0.0:7431`.
     pub listen: String,
+    /// TLS; without it, it listens in plaintext, behind what ends TLS.
+    pub tls: Option<ServerFiles>,
     /// Status streams that may be open at once.
     #[serde(default = "watches_max")]
     pub watches_max: usize,

@@ -53,8 +53,8 @@ impl Gateway {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let node = service::node_name(&config.node);
         let tasks = Tasks::default();
-        let bus = Bus::connect(&config.nats, &node).await?;
-        let directory = Directory::new(config.control_plane.channel(config.internal_token.clone())?);
+        let bus = Bus::connect(&config.nats, &node, &tasks).await?;
+        let directory = Directory::new(config.control_plane.channel(&tasks)?);
         let counts = Arc::new(Counts::default());
         tasks.keep_running("log counts", {
             let counts = counts.clone();
@@ -70,7 +70,7 @@ impl Gateway {
         let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
         // Last, because it says that the gateway serves.
         let callers = Callers::new(directory);
-        let grpc = serve_grpc(&config.grpc.listen, watches, callers, &tasks).await?;
+        let grpc = serve_grpc(&config.grpc, watches, callers, &tasks).await?;
         tracing::info!(node, "the gateway is working");
         Ok(Self { tasks, webhooks, grpc })
     }
@@ -82,13 +82,13 @@ impl Gateway {
 }
 
 async fn serve_grpc(
-    listen: &str,
+    config: &config::Grpc,
     watches: Watches,
     callers: Callers,
     tasks: &Tasks,
 ) -> anyhow::Result<SocketAddr> {
     access::table::check()?;
-    let (incoming, address) = grpc::bind(listen, "gRPC").await?;
+    let (incoming, address) = grpc::bind(&config.listen, config.tls.clone(), "gRPC", tasks).await?;
     let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.StatusService"])?;
     let (health, service) = Health::new(tasks).await;
     let server = grpc::server()

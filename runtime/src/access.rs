@@ -9,9 +9,6 @@ pub mod table;
 use muster_domain::id::{ApiKeyId, MemberId, TenantId};
 use muster_domain::permission::{Permission, Permissions};
 use secrecy::{ExposeSecret as _, SecretString};
-use tonic::metadata::MetadataMap;
-use tonic::service::Interceptor;
-use tonic::{Request, Status};
 use uuid::Uuid;
 
 use crate::key::KeyHash;
@@ -141,42 +138,5 @@ impl Credential {
     /// Its hash, which what is known about it may be kept under.
     pub fn hash(&self) -> KeyHash {
         KeyHash::of(self.expose())
-    }
-}
-
-/// The token in `authorization: Bearer {token}`.
-fn bearer(metadata: &MetadataMap) -> Result<&str> {
-    metadata
-        .get("authorization")
-        .and_then(|value| value.to_str().ok())
-        .and_then(|value| value.strip_prefix("Bearer "))
-        .ok_or_else(Error::unauthenticated)
-}
-
-/// Puts the token that our own processes share on outgoing calls, and demands it of incoming ones.
-#[derive(Clone)]
-pub struct InternalToken(pub SecretString);
-
-impl InternalToken {
-    /// Refuses a call without the token.
-    ///
-    /// # Errors
-    /// UNAUTHENTICATED.
-    pub fn demand(&self, metadata: &MetadataMap) -> Result<()> {
-        let sent = bearer(metadata)?;
-        let ours = self.0.expose_secret();
-        aws_lc_rs::constant_time::verify_slices_are_equal(sent.as_bytes(), ours.as_bytes())
-            .map_err(|_| Error::unauthenticated())
-    }
-}
-
-impl Interceptor for InternalToken {
-    fn call(&mut self, mut request: Request<()>) -> std::result::Result<Request<()>, Status> {
-        let value = format!("Bearer {}", self.0.expose_secret());
-        let value = value
-            .parse()
-            .map_err(|_| Error::internal("the internal token has characters that metadata cannot hold"))?;
-        request.metadata_mut().insert("authorization", value);
-        Ok(request)
     }
 }

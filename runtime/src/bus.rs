@@ -11,6 +11,8 @@ use async_nats::jetstream::{self, stream};
 
 use self::server::Server;
 use crate::config::Nats;
+use crate::supervise::Tasks;
+use crate::tls;
 use crate::topology::Topology;
 
 /// The oldest nats-server that does what we rely on.
@@ -40,10 +42,13 @@ impl Bus {
     ///
     /// # Errors
     /// Where the server cannot be reached, is too old, or did not take a setting that we rely on.
-    pub async fn connect(config: &Nats, name: &str) -> anyhow::Result<Self> {
+    pub async fn connect(config: &Nats, name: &str, tasks: &Tasks) -> anyhow::Result<Self> {
         let server = Server::read(&config.url)?;
+        let tls = tls::Client::start("NATS", config.tls.clone().unwrap_or_default(), tasks)?;
         let client = server
             .options()
+            .tls_client_config(tls.config()?)
+            .require_tls(config.tls.is_some())
             .name(name)
             .connection_timeout(CONNECT_TIMEOUT)
             .max_reconnects(None)

@@ -7,6 +7,8 @@ use figment::providers::{Env, Format as _, Toml};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
+use crate::tls::ClientFiles;
+
 /// How to reach NATS, and how our streams are named there.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -20,6 +22,8 @@ pub struct Nats {
     /// How many servers of the cluster keep each stream: 1, 3 or 5.
     #[serde(default = "replicas")]
     pub replicas: usize,
+    /// TLS. Given, it is demanded; otherwise a URL that begins with `tls` demands it, with the system's authorities.
+    pub tls: Option<ClientFiles>,
 }
 
 fn prefix() -> String {

@@ -19,17 +19,18 @@ use muster_proto::internal::v1::{
     Account, AuthenticateRequest, AuthenticateResponse, GetAccountRequest, GetWebhookAccountRequest,
     authenticate_request,
 };
-use secrecy::SecretString;
 use serde::Deserialize;
-use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::codegen::http::uri::Authority;
+use tonic::transport::{Channel, Endpoint, Uri};
 use tonic::{Code, Status};
 
 use crate::access::layer::Authenticate;
 use crate::access::remembered::Remembered;
-use crate::access::{Actor, Caller, Credential, InternalToken, Principal};
+use crate::access::{Actor, Caller, Credential, Principal};
 use crate::error::Error;
 use crate::frame::{id_bytes, id_from};
+use crate::supervise::Tasks;
+use crate::tls::{self, MutualClientFiles};
 
 /// How long an answer is kept: what an operator changes or revokes takes effect within this time.
 pub const KEPT: Duration = Duration::from_secs(5);
@@ -60,29 +61,34 @@ const WINDOW_BYTES: u32 = 1024 * 1024;
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ControlPlane {
-    /// The internal listener, such as `http://127.0.0.1:7401`.
+    /// The internal listener, such as `https://127.0.0.1:7401`. The certificate that it shows must name its host.
     pub url: String,
+    /// What we trust there, and what says who we are.
+    pub tls: MutualClientFiles,
 }
-
-/// A channel that proves that we are one of the platform's own processes.
-pub type InternalChannel = InterceptedService<Channel, InternalToken>;
 
 impl ControlPlane {
     /// A channel to the control-plane. It connects when it is first used, and again whenever it must.
     ///
     /// # Errors
-    /// Where the URL is not one.
-    pub fn channel(&self, token: SecretString) -> anyhow::Result<InternalChannel> {
-        let endpoint = Endpoint::from_shared(self.url.clone())
-            .with_context(|| format!("control_plane.url is not a URL: {}", self.url))?
+    /// Where the URL is not one of https, or the files of TLS cannot be used.
+    pub fn channel(&self, tasks: &Tasks) -> anyhow::Result<Channel> {
+        let named = || format!("control_plane.url, which is {}", self.url);
+        let server: Uri = self.url.parse().with_context(named)?;
+        let tls = tls::Client::start("the control-plane", self.tls.clone().into(), tasks)?;
+        let connector = tls.connector(&server).with_context(named)?;
+        // tonic has no TLS of its own in it and would, where another crate asked for that, refuse an https URL here.
+        let authority = server.authority().map_or("", Authority::as_str);
+        let endpoint = Endpoint::from_shared(format!("http://{authority}"))
+            .with_context(named)?
+            .origin(server)
             .connect_timeout(CONNECT_TIMEOUT)
             .http2_keep_alive_interval(PROBE)
             .keep_alive_timeout(PROBE)
             .keep_alive_while_idle(true)
             .initial_stream_window_size(WINDOW_BYTES)
-            .initial_connection_window_size(4 * WINDOW_BYTES)
-            .tcp_nodelay(true);
-        Ok(InterceptedService::new(endpoint.connect_lazy(), InternalToken(token)))
+            .initial_connection_window_size(4 * WINDOW_BYTES);
+        Ok(endpoint.connect_with_connector_lazy(connector))
     }
 }
 
@@ -103,12 +109,12 @@ pub enum Unanswered {
 /// Asks the directory. Nothing is kept here; see [`Kept`].
 #[derive(Clone)]
 pub struct Directory {
-    client: DirectoryServiceClient<InternalChannel>,
+    client: DirectoryServiceClient<Channel>,
 }
 
 impl Directory {
     /// The directory behind `channel`.
-    pub fn new(channel: InternalChannel) -> Self {
+    pub fn new(channel: Channel) -> Self {
         Self { client: DirectoryServiceClient::new(channel) }
     }
 

@@ -5,9 +5,10 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tonic::{Code, Status};
-use tonic_types::{ErrorDetails, StatusExt as _};
+use tonic_types::{ErrorDetails, QuotaViolation, StatusExt as _};
 
 /// The domain of every `ErrorInfo` (AIP-193).
 const DOMAIN: &str = "muster.v1";
@@ -20,7 +21,19 @@ pub struct Error {
     reason: &'static str,
     message: String,
     field: Option<String>,
+    exceeded: Option<Box<Exceeded>>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
+}
+
+/// A quota that a call would have gone beyond.
+#[derive(Clone, Debug)]
+struct Exceeded {
+    tenant: String,
+    quota: &'static str,
+    limit: i64,
+    retry_after: Option<Duration>,
+    /// How far the call came, by what: for calls that do something before they are stopped.
+    done: Vec<(&'static str, i64)>,
 }
 
 /// A result whose error a caller can see.
@@ -28,7 +41,7 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), field: None, source: None }
+        Self { code, reason, message: message.into(), field: None, exceeded: None, source: None }
     }
 
     /// A field of the request is wrong. `field` is its path, such as `campaign.template`.
@@ -86,6 +99,11 @@ impl Error {
         Self { source: Some(source.into().into()), ..error }
     }
 
+    /// The caller went away in the middle of the call. Nobody gets to read it but the audit log.
+    pub fn cut_off() -> Self {
+        Self::new(Code::Cancelled, "CANCELLED", "the caller went away before the call was complete")
+    }
+
     /// This server is going down in an orderly way; another will answer.
     pub fn going_away() -> Self {
         let message = "this server is going down; connect again and go on where you were";
@@ -95,6 +113,38 @@ impl Error {
     /// A bound of ours was reached. `reason` is for programs, in UPPER_SNAKE_CASE.
     pub fn exhausted(reason: &'static str, message: impl Into<String>) -> Self {
         Self::new(Code::ResourceExhausted, reason, message)
+    }
+
+    /// A quota of `tenant` (its resource name) was reached: `limit` is all that it allows.
+    pub fn quota_exceeded(tenant: String, quota: &'static str, limit: i64) -> Self {
+        let message = format!("the quota {quota} of {tenant} is {limit}");
+        let exceeded = Exceeded { tenant, quota, limit, retry_after: None, done: Vec::new() };
+        let exceeded = Some(Box::new(exceeded));
+        Self { exceeded, ..Self::new(Code::ResourceExhausted, "QUOTA_EXCEEDED", message) }
+    }
+
+    /// Of an exceeded quota: when the same call may work.
+    #[must_use]
+    pub fn retry_after(mut self, wait: Duration) -> Self {
+        if let Some(exceeded) = &mut self.exceeded {
+            exceeded.retry_after = Some(wait);
+        }
+        self
+    }
+
+    /// Of an exceeded quota: what the call did before it was stopped, in `words` and, for programs, by name.
+    #[must_use]
+    pub fn done_before(mut self, words: &str, done: Vec<(&'static str, i64)>) -> Self {
+        self.message = format!("{}; {words}", self.message);
+        if let Some(exceeded) = &mut self.exceeded {
+            exceeded.done = done;
+        }
+        self
+    }
+
+    /// The resource is not what the caller had read.
+    pub fn aborted(message: impl Into<String>) -> Self {
+        Self::new(Code::Aborted, "ETAG_MISMATCH", message)
     }
 
     /// A fault of ours.
@@ -115,11 +165,34 @@ impl From<Error> for Status {
         if let Some(source) = &error.source {
             tracing::error!(code = ?error.code, error = format!("{:#}", Chain(source.as_ref())), "a call failed");
         }
-        let mut details = ErrorDetails::with_error_info(error.reason, DOMAIN, HashMap::new());
+        let mut details = ErrorDetails::new();
+        let mut metadata = HashMap::new();
+        if let Some(exceeded) = error.exceeded {
+            exceeded.explain(&error.message, &mut details, &mut metadata);
+        }
+        details.set_error_info(error.reason, DOMAIN, metadata);
         if let Some(field) = error.field {
             details.add_bad_request_violation(field, error.message.clone());
         }
         Status::with_error_details(error.code, error.message, details)
+    }
+}
+
+impl Exceeded {
+    fn explain(self, message: &str, details: &mut ErrorDetails, metadata: &mut HashMap<String, String>) {
+        metadata.extend(self.done.iter().map(|(name, count)| ((*name).to_owned(), count.to_string())));
+        metadata.insert("quota".to_owned(), self.quota.to_owned());
+        metadata.insert("limit".to_owned(), self.limit.to_string());
+        let violation = QuotaViolation {
+            quota_metric: self.quota.to_owned(),
+            quota_id: self.quota.to_owned(),
+            quota_value: self.limit,
+            ..QuotaViolation::new(self.tenant, message)
+        };
+        details.set_quota_failure(vec![violation]);
+        if let Some(wait) = self.retry_after {
+            details.set_retry_info(Some(wait));
+        }
     }
 }
 

@@ -1,10 +1,15 @@
 //! The gRPC server that every service stands on: bounds, keep-alive and reflection.
 
+use std::net::SocketAddr;
 use std::time::Duration;
 
+use anyhow::Context as _;
+use tokio::net::TcpListener;
 use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
 use tonic_reflection::server::Builder as Reflection;
+
+use crate::supervise::Tasks;
+use crate::tls::{self, Incoming, ServerFiles};
 
 /// The largest message that a server takes; an import's chunk is at most 1 MiB.
 pub const MESSAGE_BYTES_MAX: usize = 4 * 1024 * 1024;
@@ -19,20 +24,24 @@ pub fn server() -> Server {
         .max_concurrent_streams(STREAMS_MAX)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_adaptive_window(Some(true))
-        .tcp_nodelay(true)
 }
 
-/// Binds a listener and logs where it listens.
+/// Binds a listener, with TLS where there are files for it, and logs where it listens.
 ///
 /// # Errors
-/// Where the address is taken or not ours.
-pub async fn bind(address: &str, what: &str) -> anyhow::Result<(TcpIncoming, std::net::SocketAddr)> {
-    let listener = tokio::net::TcpListener::bind(address)
-        .await
-        .map_err(|error| anyhow::anyhow!("cannot listen for {what} on {address}: {error}"))?;
+/// Where the address is taken or not ours, or the files cannot be used.
+pub async fn bind(
+    address: &str,
+    files: Option<ServerFiles>,
+    what: &'static str,
+    tasks: &Tasks,
+) -> anyhow::Result<(Incoming, SocketAddr)> {
+    let server = tls::Server::start(what, files, "h2", tasks).with_context(|| format!("TLS for {what}"))?;
+    let listener =
+        TcpListener::bind(address).await.with_context(|| format!("cannot listen for {what} on {address}"))?;
     let local = listener.local_addr()?;
-    tracing::info!(what, address = %local, "listening");
-    Ok((TcpIncoming::from(listener).with_nodelay(Some(true)), local))
+    tracing::info!(what, address = %local, tls = server.is_tls(), "listening");
+    Ok((tls::listen(listener, server, tasks), local))
 }
 
 /// Reflection v1 and v1alpha (older clients ask for the latter) over the public API, with the details of errors.

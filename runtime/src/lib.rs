@@ -1,5 +1,5 @@
 //! What every service needs and no service should write twice: configuration, telemetry, shutdown, the gRPC
-//! server, NATS, errors, keys, and the only place that reads the clock.
+//! server, TLS, NATS, errors, keys, and the only place that reads the clock.
 
 pub mod access;
 pub mod batch;
@@ -15,6 +15,7 @@ pub mod key;
 pub mod name;
 pub mod service;
 pub mod supervise;
+pub mod tls;
 pub mod topology;
 
 pub use error::{Error, Result};

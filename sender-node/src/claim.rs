@@ -6,9 +6,9 @@ use std::time::Duration;
 use muster_proto::internal::v1::claim_service_client::ClaimServiceClient;
 use muster_proto::internal::v1::{ClaimMessagesRequest, ClaimMessagesResponse, ClaimedMessage};
 use muster_runtime::clock;
-use muster_runtime::directory::InternalChannel;
 use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
+use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use crate::order::Order;
@@ -44,7 +44,7 @@ pub(crate) enum NotClaimed {
 
 /// Asks for claims.
 pub(crate) struct Claims {
-    client: ClaimServiceClient<InternalChannel>,
+    client: ClaimServiceClient<Channel>,
     node: String,
     stop: CancellationToken,
     stopped: Stopped,
@@ -52,12 +52,7 @@ pub(crate) struct Claims {
 
 impl Claims {
     /// Claims for `node`, until `stop`; `stopped` says when that was.
-    pub(crate) fn new(
-        channel: InternalChannel,
-        node: String,
-        stop: CancellationToken,
-        stopped: Stopped,
-    ) -> Self {
+    pub(crate) fn new(channel: Channel, node: String, stop: CancellationToken, stopped: Stopped) -> Self {
         Self { client: ClaimServiceClient::new(channel), node, stop, stopped }
     }
 

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use muster_runtime::config::{Log, Nats};
 use muster_runtime::directory::ControlPlane;
-use secrecy::SecretString;
+use muster_runtime::tls::ServerFiles;
 use serde::Deserialize;
 
 /// A sender node's configuration.
@@ -15,8 +15,6 @@ pub struct Config {
     pub nats: Nats,
     /// Who grants claims and knows the accounts.
     pub control_plane: ControlPlane,
-    /// The token that the platform's own processes share.
-    pub internal_token: SecretString,
     /// What callback URLs begin with: the gateway, as providers reach it.
     pub public_base_url: String,
     /// What is logged.
@@ -44,8 +42,10 @@ pub struct Config {
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Admin {
-    /// Where gRPC health is served, in plaintext, such as `127.0.0.1:7411`. Empty: nowhere.
+    /// Where gRPC health is served, such as `127.0.0.1:7411`. Empty: nowhere.
     pub listen: String,
+    /// TLS; without it, it listens in plaintext.
+    pub tls: Option<ServerFiles>,
 }
 
 impl Config {

@@ -62,8 +62,8 @@ impl SenderNode {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let node = service::node_name(&config.node);
         let (tasks, stopped) = (Tasks::default(), Stopped::default());
-        let bus = Bus::connect(&config.nats, &node).await?;
-        let channel = config.control_plane.channel(config.internal_token.clone())?;
+        let bus = Bus::connect(&config.nats, &node, &tasks).await?;
+        let channel = config.control_plane.channel(&tasks)?;
         let pool = Arc::new(Pool::new(config.call_timeout()).context("cannot set up TLS")?);
         let worker = Arc::new(Worker::new(
             Claims::new(channel.clone(), node.clone(), tasks.stop(), stopped.clone()),
@@ -75,7 +75,7 @@ impl SenderNode {
         Puller::new(bus.clone(), worker, tasks.clone()).start();
         tasks.keep_running("sweep idle connections", move || sweep(pool.clone()));
         if !config.admin.listen.is_empty() {
-            serve_health(&config.admin.listen, &tasks).await?;
+            serve_health(&config.admin, &tasks).await?;
         }
         tracing::info!(node, calls_max = config.calls_max, "the sender node is working");
         Ok(Self { tasks, stopped, bus })
@@ -96,8 +96,8 @@ async fn sweep(pool: Arc<Pool>) -> anyhow::Result<()> {
     }
 }
 
-async fn serve_health(listen: &str, tasks: &Tasks) -> anyhow::Result<()> {
-    let (incoming, _address) = grpc::bind(listen, "health").await?;
+async fn serve_health(config: &config::Admin, tasks: &Tasks) -> anyhow::Result<()> {
+    let (incoming, _address) = grpc::bind(&config.listen, config.tls.clone(), "health", tasks).await?;
     let (health, service) = Health::new(tasks).await;
     let server = grpc::server().add_service(service);
     let stop = tasks.stop();

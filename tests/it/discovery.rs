@@ -11,13 +11,18 @@ use tonic_reflection::pb::{v1, v1alpha};
 use crate::scene;
 
 /// What the control-plane serves.
-const API: [&str; 8] = [
+const API: [&str; 13] = [
+    "AccessService",
+    "ApiKeyService",
+    "AuditService",
     "CampaignService",
     "ContactListService",
     "ConversationService",
+    "MemberService",
     "MessageService",
     "NumberService",
     "ProviderAccountService",
+    "RoleService",
     "TenantService",
     "TextingService",
 ];

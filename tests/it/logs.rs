@@ -2,6 +2,7 @@
 
 use anyhow::{Result, ensure};
 use muster_proto::v1::{CampaignMode, Provider};
+use muster_tests::tls::{self, Authority, Pair};
 use muster_tests::{NatsOptions, NatsServer, Process, Ready, RunDir, Spec, Stack, StackOptions};
 use muster_tests::{binaries, contacts, wait};
 
@@ -50,13 +51,17 @@ async fn who_we_are_to_nats_is_taken_from_its_url_and_not_logged() -> Result<()>
     let extra = "authorization { user: muster, password: \"hunter@2\" }".to_owned();
     let nats = NatsServer::start(&run, NatsOptions { extra, ..NatsOptions::default() }).await?;
     let built = binaries::binaries().await?;
+    let authority = Authority::create(run.path())?;
+    let Pair { certificate, key } = authority.issue("sender-node", &tls::SENDER_NODE)?;
     let host = nats.url().trim_start_matches("nats://").to_owned();
     let spec = |name: &str, password: &str| -> Result<Spec> {
         let listen = std::net::TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let spec = Spec::new(name, &built.sender_node)
             .env("MUSTER_NATS__URL", format!("nats://muster:{password}@{host}"))
-            .env("MUSTER_CONTROL_PLANE__URL", "http://127.0.0.1:1")
-            .env("MUSTER_INTERNAL_TOKEN", "none")
+            .env("MUSTER_CONTROL_PLANE__URL", "https://127.0.0.1:1")
+            .env("MUSTER_CONTROL_PLANE__TLS__CA", authority.bundle())
+            .env("MUSTER_CONTROL_PLANE__TLS__CERTIFICATE", &certificate)
+            .env("MUSTER_CONTROL_PLANE__TLS__KEY", &key)
             .env("MUSTER_PUBLIC_BASE_URL", "http://127.0.0.1:1")
             .env("MUSTER_LOG__FILTER", "debug")
             .env("RUST_BACKTRACE", "0")

@@ -1,6 +1,7 @@
 //! The stories of the whole system, on real servers.
 
 mod access;
+mod audit;
 mod consent;
 mod control;
 mod conveyor;
@@ -17,6 +18,7 @@ mod outages;
 mod processes;
 mod projection;
 mod providers;
+mod quotas;
 mod receipts;
 mod revocation;
 mod scaling;
@@ -27,6 +29,8 @@ mod servers;
 mod settings;
 mod stories;
 mod tenancy;
+mod tenants;
 mod texters;
+mod tls;
 mod validity;
 mod watching;

@@ -9,6 +9,7 @@ use anyhow::{Context, Result, ensure};
 use muster_tests::servers::SUPERUSER;
 use muster_tests::{Postgres, PostgresOptions, RunDir, binaries, shared};
 use tokio::sync::OnceCell;
+use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, NoTls};
 
 const DATABASE: &str = "schema_story";
@@ -167,6 +168,37 @@ async fn neither_role_can_get_around_it() -> Result<()> {
         names(&client, owned).await?.is_empty(),
         "a role of ours owns something, and an owner may do anything"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_the_audit_log_says_can_neither_be_changed_nor_taken_away() -> Result<()> {
+    let client = connect(SUPERUSER).await?;
+    for role in [APP, SYSTEM] {
+        for (table, rights) in
+            [("audit_entries", "UPDATE, DELETE, TRUNCATE"), ("audit_heads", "DELETE, TRUNCATE")]
+        {
+            let query = format!("SELECT has_table_privilege('{role}', '{table}', '{rights}')");
+            let granted: bool = client.query_one(&query, &[]).await?.get(0);
+            ensure!(!granted, "{role} has one of {rights} on {table}");
+        }
+        let query = format!("SELECT has_any_column_privilege('{role}', 'audit_entries', 'UPDATE')");
+        let granted: bool = client.query_one(&query, &[]).await?.get(0);
+        ensure!(!granted, "{role} may change a column of audit_entries");
+        let ours = connect(role).await?;
+        for statement in [
+            "UPDATE audit_entries SET caller = ''",
+            "DELETE FROM audit_entries",
+            "TRUNCATE audit_entries",
+            "DELETE FROM audit_heads",
+            "TRUNCATE audit_heads",
+        ] {
+            let named = format!("SET muster.tenant_id = '{}'; {statement}", uuid::Uuid::nil());
+            let refused = ours.batch_execute(&named).await.err();
+            let code = refused.as_ref().and_then(|error| error.code()).cloned();
+            ensure!(code == Some(SqlState::INSUFFICIENT_PRIVILEGE), "{role}: {statement} gave {refused:?}");
+        }
+    }
     Ok(())
 }
 

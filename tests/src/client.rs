@@ -3,9 +3,11 @@
 //! The verbs fail with [`anyhow::Error`]; [`status_of`] finds the gRPC status in it. A test that wants to see the
 //! whole answer of a wrong call uses the service itself, such as [`Client::campaigns`].
 
+mod audit;
 mod campaigns;
 mod people;
 mod setup;
+mod tenants;
 mod watch;
 
 use std::time::Duration;
@@ -13,6 +15,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use muster_proto::v1::access_service_client::AccessServiceClient;
 use muster_proto::v1::api_key_service_client::ApiKeyServiceClient;
+use muster_proto::v1::audit_service_client::AuditServiceClient;
 use muster_proto::v1::campaign_service_client::CampaignServiceClient;
 use muster_proto::v1::contact_list_service_client::ContactListServiceClient;
 use muster_proto::v1::conversation_service_client::ConversationServiceClient;
@@ -32,6 +35,7 @@ use tonic::{Request, Status};
 
 pub use self::campaigns::{Draft, open_count};
 pub use self::watch::{Seen, Watch};
+use crate::tls::Dial;
 
 /// How long connecting may take.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
@@ -74,17 +78,14 @@ macro_rules! services {
 }
 
 impl Client {
-    /// Calls the control-plane at `api_url` and the gateway at `status_url`, with `key`. It connects when it is
-    /// first used, and again whenever it must.
-    pub fn new(api_url: &str, status_url: &str, key: &str) -> Result<Self> {
-        let status = Endpoint::from_shared(status_url.to_owned())?.connect_timeout(CONNECT_TIMEOUT);
-        let api = Endpoint::from_shared(api_url.to_owned())?
-            .connect_timeout(CONNECT_TIMEOUT)
-            .timeout(CALL_TIMEOUT)
-            .tcp_nodelay(true);
+    /// Calls the control-plane at `api_url` and the gateway at `status_url` through `dial`, with `key`. It connects
+    /// when it is first used, and again whenever it must.
+    pub fn new(dial: &Dial, api_url: &str, status_url: &str, key: &str) -> Result<Self> {
+        let status = |endpoint: Endpoint| endpoint.connect_timeout(CONNECT_TIMEOUT);
+        let api = |endpoint: Endpoint| status(endpoint).timeout(CALL_TIMEOUT).tcp_nodelay(true);
         Ok(Self {
-            api: api.connect_lazy(),
-            status: status.connect_lazy(),
+            api: dial.channel(api_url, api)?,
+            status: dial.channel(status_url, status)?,
             bearer: Bearer(Some(bearer(key)?)),
         })
     }
@@ -111,6 +112,8 @@ impl Client {
         access: AccessServiceClient on api;
         /// Keys of programs.
         api_keys: ApiKeyServiceClient on api;
+        /// The audit log.
+        audit: AuditServiceClient on api;
         /// Members and invitations.
         members: MemberServiceClient on api;
         /// Roles.

@@ -196,8 +196,8 @@ fn judge_messages(verdict: &mut Verdict, truth: &Truth, accepted: &Accepted) {
     for row in &truth.rows {
         *verdict.by_status.entry(status_name(row.status)).or_default() += 1;
         verdict.delivered += u64::from(row.status == MessageStatus::Delivered);
-        let may_rest =
-            truth::may_rest(campaigns.get(&row.campaign).map(|(campaign, _)| campaign), row.status);
+        let campaign = campaigns.get(&row.campaign).map(|(campaign, _)| campaign);
+        let may_rest = truth::may_rest(truth, campaign, row.status);
         judge_row(verdict, row, accepted.by_message.get(&row.id), may_rest);
     }
     verdict.untold = accepted.by_message.values().filter(|entry| !entry.told).count() as u64;

@@ -6,6 +6,7 @@
 //!
 //! - [`servers`] starts PostgreSQL and nats-server; [`shared`] is the pair that one test binary shares.
 //! - [`process`] runs any program with a log, a readiness check, kill -9, restart and its use of CPU and memory.
+//! - [`tls`] makes certificates, and calls whoever shows them.
 //! - [`binaries`] builds our own binaries once.
 //! - [`stack`] is the whole platform over those, [`client`] calls its API, [`contacts`] makes contact files and
 //!   says what an import must do, and [`judge`] holds the truth against the simulator's ledger.
@@ -29,6 +30,7 @@ pub mod run_dir;
 pub mod servers;
 pub mod stack;
 pub mod stories;
+pub mod tls;
 pub mod wait;
 
 pub use client::Client;

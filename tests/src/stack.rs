@@ -4,11 +4,11 @@
 //! Every stack has a database and a JetStream prefix of its own, so that many can share one pair of servers. A
 //! story kills and restarts what it likes: the processes are plain fields.
 
+mod ground;
 mod health;
 mod migrate;
 mod organization;
 mod plan;
-
 mod settle;
 mod simulator;
 
@@ -21,6 +21,7 @@ use muster_provider_sim::behaviour::Behaviour;
 use serde::Serialize;
 use tokio::sync::OnceCell;
 
+use self::ground::Ground;
 pub use self::organization::{Organization, OrganizationOptions};
 pub use self::plan::{KEK, Ports, Service};
 pub use self::simulator::{Simulator, SimulatorOptions};
@@ -29,8 +30,9 @@ use crate::canaries::{Canaries, plant_secret};
 use crate::client::Client;
 use crate::process::{Usage, run_to_end};
 use crate::servers::MAINTENANCE_DATABASE;
+use crate::tls::{Authority, Dial};
 use crate::wait;
-use crate::{NatsOptions, NatsServer, Postgres, PostgresOptions, Process, RunDir, Shared, shared};
+use crate::{NatsServer, Postgres, Process, RunDir};
 
 /// The database that others are copied from.
 const TEMPLATE: &str = "muster_template";
@@ -73,6 +75,10 @@ pub struct StackOptions {
     pub env: Vec<(Service, String, String)>,
     /// Settings of PostgreSQL, where it is the stack's own.
     pub postgres_settings: Vec<(String, String)>,
+    /// TLS also where plaintext is allowed: to the API, to status streams, to health, to PostgreSQL and, where it is
+    /// the stack's own, to NATS. The simulator posts webhooks in plaintext only. Our own processes always call one
+    /// another over TLS.
+    pub tls: bool,
 }
 
 impl Default for StackOptions {
@@ -89,6 +95,7 @@ impl Default for StackOptions {
             pool_size: 6,
             env: Vec::new(),
             postgres_settings: Vec::new(),
+            tls: false,
         }
     }
 }
@@ -107,6 +114,10 @@ pub struct Endpoints {
     pub api_url: String,
     /// Status streams, at the gateway (gRPC).
     pub status_url: String,
+    /// What sender nodes and gateways call, at the control-plane (gRPC, with a certificate).
+    pub internal_url: String,
+    /// The folder of the certificates, with the authority that signs them.
+    pub certificates: String,
     /// What providers post to, at the gateway.
     pub webhook_url: String,
     /// The provider simulator: the base URL of every provider, and `/sim/` to control it.
@@ -138,42 +149,22 @@ pub struct Stack {
     pub operator: Client,
     /// The folder of its data and logs.
     pub run: Arc<RunDir>,
+    /// What signs the certificates of its listeners and processes.
+    pub authority: Authority,
     database: String,
     ground: Ground,
     /// Dropped after the processes, whose logs it reads.
     _canaries: Canaries,
 }
 
-/// The servers under a stack.
-#[derive(Debug)]
-enum Ground {
-    Shared(&'static Shared),
-    Own(Box<(Postgres, NatsServer)>),
-}
-
-impl Ground {
-    fn postgres(&self) -> &Postgres {
-        match self {
-            Self::Shared(shared) => &shared.postgres,
-            Self::Own(own) => &own.0,
-        }
-    }
-
-    fn nats(&self) -> &NatsServer {
-        match self {
-            Self::Shared(shared) => &shared.nats,
-            Self::Own(own) => &own.1,
-        }
-    }
-}
-
 impl Stack {
     /// Starts everything; all of it is ready when this returns.
     pub async fn start(options: StackOptions) -> Result<Self> {
         let (binaries, run) = (binaries().await?, RunDir::create()?);
-        let ground = ground(&run, &options).await?;
+        let authority = Authority::create(&run.path().join("tls"))?;
+        let ground = Ground::start(&run, &options, &authority).await?;
         let (database, prefix) = (database(&ground, binaries, &run).await?, prefix());
-        let plan = plan::Plan::new(&options, &ground, &database, &prefix)?;
+        let plan = plan::Plan::new(&options, &ground, &database, &prefix, &authority)?;
         let simulator = SimulatorOptions {
             port: plan.ports.simulator,
             seed: options.seed,
@@ -186,9 +177,11 @@ impl Stack {
         let nodes = (0..options.sender_nodes).map(|number| plan.sender_node(binaries, number));
         let nodes = futures::future::try_join_all(nodes.map(|spec| Process::start(&run, spec)));
         let (sender_nodes, gateway) = tokio::try_join!(nodes, Process::start(&run, plan.gateway(binaries)))?;
-        let endpoints = plan.endpoints(&ground);
+        let endpoints = plan.endpoints();
         plant_secret(&endpoints.operator_key);
-        let operator = Client::new(&endpoints.api_url, &endpoints.status_url, &endpoints.operator_key)?;
+        let dial = Dial::trusting(&authority);
+        let operator =
+            Client::new(&dial, &endpoints.api_url, &endpoints.status_url, &endpoints.operator_key)?;
         let stack = Self {
             control_plane,
             sender_nodes,
@@ -198,6 +191,7 @@ impl Stack {
             operator,
             _canaries: Canaries(Arc::clone(&run)),
             run,
+            authority,
             database,
             ground,
         };
@@ -208,10 +202,12 @@ impl Stack {
     /// Starts another control-plane beside the first one, told the same, on ports of its own; with an operator's client
     /// of it. The other processes go on calling the first one.
     pub async fn another_control_plane(&self) -> Result<(Process, Client)> {
-        let (spec, api_url) = plan::another_control_plane(self.control_plane.spec())?;
+        let (spec, api_url) =
+            plan::another_control_plane(self.control_plane.spec(), &self.endpoints.api_url)?;
         let process = Process::start(&self.run, spec).await?;
-        health::serving(&api_url, &process).await?;
-        let client = Client::new(&api_url, &self.endpoints.status_url, &self.endpoints.operator_key)?;
+        let dial = self.dial();
+        health::serving(&dial, &api_url, &process).await?;
+        let client = Client::new(&dial, &api_url, &self.endpoints.status_url, &self.endpoints.operator_key)?;
         Ok((process, client))
     }
 
@@ -226,8 +222,17 @@ impl Stack {
     /// Waits until control-plane and gateway say that they serve.
     pub async fn serving(&self) -> Result<()> {
         let (api, status) = (&self.endpoints.api_url, &self.endpoints.status_url);
-        tokio::try_join!(health::serving(api, &self.control_plane), health::serving(status, &self.gateway))?;
+        let dial = self.dial();
+        tokio::try_join!(
+            health::serving(&dial, api, &self.control_plane),
+            health::serving(&dial, status, &self.gateway)
+        )?;
         Ok(())
+    }
+
+    /// What calls its listeners: trusts its authority, and shows no certificate.
+    pub fn dial(&self) -> Dial {
+        Dial::trusting(&self.authority)
     }
 
     /// PostgreSQL.
@@ -242,18 +247,12 @@ impl Stack {
 
     /// PostgreSQL, to be broken: an error where others share it.
     pub fn postgres_mut(&mut self) -> Result<&mut Postgres> {
-        match &mut self.ground {
-            Ground::Own(own) => Ok(&mut own.0),
-            Ground::Shared(_) => bail!("others share this PostgreSQL: start a stack with its own"),
-        }
+        Ok(&mut self.ground.own_mut()?.0)
     }
 
     /// nats-server, to be broken: an error where others share it.
     pub fn nats_mut(&mut self) -> Result<&mut NatsServer> {
-        match &mut self.ground {
-            Ground::Own(own) => Ok(&mut own.1),
-            Ground::Shared(_) => bail!("others share this nats-server: start a stack with its own"),
-        }
+        Ok(&mut self.ground.own_mut()?.1)
     }
 
     /// A connection to the stack's database as superuser, past every policy.
@@ -271,7 +270,7 @@ impl Stack {
             ("gateway", self.gateway.usage()),
             ("simulator", self.simulator.process.usage()),
         ];
-        if let Ground::Own(own) = &self.ground {
+        if let Some(own) = self.ground.own() {
             usage.push(("postgresql", own.0.usage()));
             usage.push(("nats-server", own.1.usage()));
         }
@@ -315,32 +314,17 @@ fn both(a: Usage, b: Usage) -> Usage {
     }
 }
 
-async fn ground(run: &Arc<RunDir>, options: &StackOptions) -> Result<Ground> {
-    match options.servers {
-        Servers::Shared => Ok(Ground::Shared(shared().await?)),
-        Servers::Own => {
-            let Ports { postgres: port, nats, nats_monitor: monitor_port, .. } = options.ports;
-            let settings = options.postgres_settings.clone();
-            let postgres = PostgresOptions { durable: true, port, settings, ..PostgresOptions::default() };
-            let nats = NatsOptions { port: nats, monitor_port, ..NatsOptions::default() };
-            let own = tokio::try_join!(Postgres::start(run, postgres), NatsServer::start(run, nats))?;
-            Ok(Ground::Own(Box::new(own)))
-        }
-    }
-}
-
 /// Makes the stack's database, with the schema in it: migrated once a server, then copied.
 async fn database(ground: &Ground, binaries: &Binaries, run: &Arc<RunDir>) -> Result<String> {
     static MIGRATED: OnceCell<()> = OnceCell::const_new();
     static NEXT: AtomicU32 = AtomicU32::new(0);
-    let postgres = ground.postgres();
-    if let Ground::Own(_) = ground {
-        migrate::run(postgres, "muster", binaries, run).await?;
+    if ground.own().is_some() {
+        migrate::run(ground, "muster", binaries, run).await?;
         return Ok("muster".to_owned());
     }
-    MIGRATED.get_or_try_init(|| migrate::run(postgres, TEMPLATE, binaries, run)).await?;
+    MIGRATED.get_or_try_init(|| migrate::run(ground, TEMPLATE, binaries, run)).await?;
     let name = format!("muster_{}", NEXT.fetch_add(1, Ordering::Relaxed));
-    let admin = postgres.connect(MAINTENANCE_DATABASE).await?;
+    let admin = ground.postgres().connect(MAINTENANCE_DATABASE).await?;
     let statement = format!("CREATE DATABASE {name} TEMPLATE {TEMPLATE}");
     // The backend of the migration lets go of the template a moment after its client.
     let copied = async || match admin.batch_execute(&statement).await {

@@ -5,8 +5,10 @@
 //! never sleeps and hopes.
 
 pub mod kill_main;
+pub mod suspend;
 
 pub use self::kill_main::kill_main;
+pub use self::suspend::suspend;
 
 /// Where a story says what happens, line by line, while it happens.
 pub type Tell<'a> = &'a (dyn Fn(&str) + Send + Sync);

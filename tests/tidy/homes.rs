@@ -1,4 +1,4 @@
-//! Things that have one home: subjects and streams, the environment.
+//! Things that have one home: subjects and streams, the environment, commits without an entry in the audit log.
 
 use crate::fault::Faults;
 use crate::rust::sources;
@@ -22,6 +22,26 @@ fn streams_and_subjects_are_named_in_the_topology() {
             let advice =
                 format!("{:?} names a stream, consumer or subject; take it from {TOPOLOGY}", literal.text);
             faults.add(&source.file.path, literal.line, advice);
+        }
+    }
+    faults.none();
+}
+
+/// Who commits for a tenant without a change in the audit log, each with its reason.
+const COMMITS_WITHOUT_A_CHANGE: [(&str, &str, &str); 2] = [
+    ("commit_batch(", "control-plane/src/import.rs", "the import's own entry comes at its end"),
+    ("commit_entries(", "control-plane/src/audit/keeper.rs", "it writes nothing but entries"),
+];
+
+#[test]
+fn a_tenants_changes_are_committed_with_their_entry() {
+    let mut faults = Faults::default();
+    for (call, home, reason) in COMMITS_WITHOUT_A_CHANGE {
+        for source in sources().iter().filter(|source| source.file.path != home) {
+            for (line, _) in source.code_lines().filter(|(_, code)| code.contains(&format!(".{call}"))) {
+                let advice = format!("only {home} may call {call}: {reason}; use TenantTx::commit");
+                faults.add(&source.file.path, line, advice);
+            }
         }
     }
     faults.none();

@@ -17,7 +17,7 @@ const ROOTS: [(&str, &str, &str); 5] = [
 ];
 
 /// Structs that several services have.
-const SHARED: [&str; 2] = ["runtime/src/config.rs", "runtime/src/directory.rs"];
+const SHARED: [&str; 3] = ["runtime/src/config.rs", "runtime/src/directory.rs", "runtime/src/tls.rs"];
 
 /// A setting: its name with dots, and its default where a function of its file gives one.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -92,7 +92,9 @@ fn settings(path: &str, name: &str, prefix: &str) -> Vec<Setting> {
             continue;
         };
         let name = format!("{prefix}{field}");
-        let inner = settings(path, kind.trim_end_matches(','), &format!("{name}."));
+        let kind = kind.trim_end_matches(',');
+        let kind = kind.strip_prefix("Option<").map_or(kind, |kind| kind.trim_end_matches('>'));
+        let inner = settings(path, kind, &format!("{name}."));
         if inner.is_empty() {
             found.push(Setting { name, default: default.take() });
         }

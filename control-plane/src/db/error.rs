@@ -20,6 +20,9 @@ pub enum Error {
     /// No connection was to be had.
     #[error("no connection to PostgreSQL")]
     Pool(#[source] Said),
+    /// The tenant is not there any more, and so has no audit log.
+    #[error("there is no tenant to keep an audit log for")]
+    NoTenant,
 }
 
 /// A result of the store.
@@ -90,7 +93,7 @@ impl Error {
     fn code(&self) -> Option<&SqlState> {
         match self {
             Self::Statement(said) => said.code.as_ref(),
-            Self::Pool(_) => None,
+            Self::Pool(_) | Self::NoTenant => None,
         }
     }
 }
@@ -124,6 +127,7 @@ impl From<Error> for muster_runtime::Error {
     fn from(error: Error) -> Self {
         match &error {
             Error::Pool(_) => Self::unavailable(error),
+            Error::NoTenant => Self::internal(error),
             // Deadlocks, time-outs and lost connections pass; the rest are faults of ours.
             Error::Statement(said) => match &said.code {
                 None

@@ -79,7 +79,7 @@ impl Access {
 fn active(state: TenantState) -> Result<()> {
     match state {
         TenantState::Active => Ok(()),
-        TenantState::Suspended | TenantState::Deleted => Err(Error::suspended()),
+        TenantState::Suspended | TenantState::Deleted | TenantState::Purged => Err(Error::suspended()),
     }
 }
 

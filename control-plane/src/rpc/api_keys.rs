@@ -15,12 +15,14 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use crate::audit::Act;
 use crate::db::{Micros, TenantTx};
+use crate::quota::Quota;
 use crate::rpc::members::MEMBER;
 use crate::rpc::provider_accounts::absent_tenant;
 use crate::rpc::roles::{permissions, permissions_of, role_name, role_ref};
-use crate::rpc::{Api, caller, display_name, later, page, required, resource, tenant_of_parent};
-use crate::store::keys::{self, key_delete, key_get, key_insert, key_rotate, keys_list};
+use crate::rpc::{Api, caller, counted, display_name, later, page, required, resource, tenant_of_parent};
+use crate::store::keys::{self, key_delete, key_get, key_insert, key_rotate, keys_count, keys_list};
 use crate::store::members::member_get;
 
 const KEY: &str = "tenants/*/apiKeys/*";
@@ -107,7 +109,7 @@ impl ApiKeyService for Api {
         &self,
         request: Request<CreateApiKeyRequest>,
     ) -> Result<Response<CreateApiKeyResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
         let wanted = required(request.api_key, "api_key")?;
@@ -125,12 +127,15 @@ impl ApiKeyService for Api {
             );
         }
         caller.may_grant(if key.scopes.is_empty() { role } else { scopes })?;
+        let quotas = counted(&tx, tenant, &request.parent).await?;
+        quotas.one_more(Quota::ApiKeys, tenant, keys_count(&tx, tenant.0).await?)?;
         key_insert(&tx, tenant.0, &key, KeyHash::of(secret.expose_secret()))
             .await
             .map_err(|error| absent_tenant(error, &request.parent))?;
-        tx.commit().await?;
+        let key = encode(tenant, key);
+        tx.commit(act.created(&key)?).await?;
         let secret = secret.expose_secret().to_owned();
-        Ok(Response::new(CreateApiKeyResponse { api_key: Some(encode(tenant, key)), secret }))
+        Ok(Response::new(CreateApiKeyResponse { api_key: Some(key), secret }))
     }
 
     async fn get_api_key(&self, request: Request<GetApiKeyRequest>) -> Result<Response<ApiKey>, Status> {
@@ -165,7 +170,7 @@ impl ApiKeyService for Api {
         &self,
         request: Request<RotateApiKeyRequest>,
     ) -> Result<Response<RotateApiKeyResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let RotateApiKeyRequest { name, overlap_seconds } = request.into_inner();
         let (tenant, id) = resource(caller, KEY, &name, "name")?;
         if !OVERLAP_S.contains(&overlap_seconds) {
@@ -176,28 +181,30 @@ impl ApiKeyService for Api {
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let mut key = key_within_reach(&tx, caller, tenant, id, &name).await?;
         key_is_not_anothers(caller, &key)?;
+        let before = encode(tenant, key.clone());
         let (secret, hint) = new_secret()?;
         key.hint = hint;
         let now = Micros::now();
         let old_until = Micros(now.0 + overlap_seconds * 1_000_000);
         key_rotate(&tx, tenant.0, &key, KeyHash::of(secret.expose_secret()), (old_until, now)).await?;
-        tx.commit().await?;
+        let key = encode(tenant, key);
+        tx.commit(act.changed(&before, &key)?).await?;
         let secret = secret.expose_secret().to_owned();
-        Ok(Response::new(RotateApiKeyResponse { api_key: Some(encode(tenant, key)), secret }))
+        Ok(Response::new(RotateApiKeyResponse { api_key: Some(key), secret }))
     }
 
     async fn delete_api_key(
         &self,
         request: Request<DeleteApiKeyRequest>,
     ) -> Result<Response<DeleteApiKeyResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let name = request.into_inner().name;
         let (tenant, id) = resource(caller, KEY, &name, "name")?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        key_within_reach(&tx, caller, tenant, id, &name).await?;
+        let key = key_within_reach(&tx, caller, tenant, id, &name).await?;
         key_delete(&tx, id).await?;
-        tx.commit().await?;
+        tx.commit(act.deleted(&encode(tenant, key))?).await?;
         Ok(Response::new(DeleteApiKeyResponse {}))
     }
 }

@@ -15,6 +15,7 @@ use muster_runtime::{Error, Result, clock, name};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use crate::audit::Act;
 use crate::db::{Micros, SystemTx, TenantTx};
 use crate::rpc::{Api, caller, display_name, missing, page, reference, required, resource, tenant_of_parent};
 use crate::store::campaigns::{
@@ -151,7 +152,7 @@ impl Api {
     /// Moves a campaign, or says why it cannot be.
     async fn move_campaign(
         &self,
-        caller: Caller,
+        (caller, act): (Caller, Act),
         name: &str,
         from: &[CampaignState],
         to: CampaignState,
@@ -159,7 +160,7 @@ impl Api {
         let (tenant, id) = resource(caller, CAMPAIGN, name, "name")?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        let Some(campaign) = campaign_move(&tx, id, from, to).await? else {
+        let Some((before, after)) = campaign_move(&tx, id, from, to).await? else {
             let campaign = campaign_get(&tx, id).await?.ok_or_else(|| Error::not_found(name))?;
             // A call that is repeated because its answer was lost finds its work done.
             if campaign.state == to {
@@ -168,10 +169,11 @@ impl Api {
             let message = format!("the campaign is {:?}; it must be one of {from:?}", campaign.state);
             return Err(Error::precondition("CAMPAIGN_STATE", message.to_lowercase()).into());
         };
-        tx.commit().await?;
+        let campaign = encode(after);
+        tx.commit(act.changed(&encode(before), &campaign)?).await?;
         self.nudges.plan.notify_one();
         self.nudges.dispatch.notify_one();
-        Ok(Response::new(encode(campaign)))
+        Ok(Response::new(campaign))
     }
 
     /// Refuses to start a campaign that could not send.
@@ -238,13 +240,18 @@ impl CampaignService for Api {
         &self,
         request: Request<CreateCampaignRequest>,
     ) -> Result<Response<Campaign>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
-        let wanted = required(request.campaign, "campaign")?;
-        let campaign = draft(tenant, &wanted)?;
+        let mut wanted = required(request.campaign, "campaign")?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
+        if wanted.number_pool.is_empty()
+            && let Some(pool) = tenant_get(&tx, tenant).await?.and_then(|tenant| tenant.default_pool)
+        {
+            wanted.number_pool = name::format(POOL, &[tenant.0, pool]);
+        }
+        let campaign = draft(tenant, &wanted)?;
         if contact_list_get(&tx, campaign.list).await?.is_none() {
             return Err(missing(&field("contact_list"), &wanted.contact_list).into());
         }
@@ -252,8 +259,9 @@ impl CampaignService for Api {
             return Err(missing(&field("number_pool"), &wanted.number_pool).into());
         }
         campaign_insert(&tx, &campaign).await?;
-        tx.commit().await?;
-        Ok(Response::new(encode(campaign)))
+        let campaign = encode(campaign);
+        tx.commit(act.created(&campaign)?).await?;
+        Ok(Response::new(campaign))
     }
 
     async fn get_campaign(&self, request: Request<GetCampaignRequest>) -> Result<Response<Campaign>, Status> {
@@ -288,38 +296,38 @@ impl CampaignService for Api {
         &self,
         request: Request<StartCampaignRequest>,
     ) -> Result<Response<Campaign>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let name = request.into_inner().name;
         self.check_start(caller, &name).await?;
-        self.move_campaign(caller, &name, &[CampaignState::Draft], CampaignState::Running).await
+        self.move_campaign((caller, act), &name, &[CampaignState::Draft], CampaignState::Running).await
     }
 
     async fn pause_campaign(
         &self,
         request: Request<PauseCampaignRequest>,
     ) -> Result<Response<Campaign>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let name = request.into_inner().name;
-        self.move_campaign(caller, &name, &[CampaignState::Running], CampaignState::Paused).await
+        self.move_campaign((caller, act), &name, &[CampaignState::Running], CampaignState::Paused).await
     }
 
     async fn resume_campaign(
         &self,
         request: Request<ResumeCampaignRequest>,
     ) -> Result<Response<Campaign>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let name = request.into_inner().name;
-        self.move_campaign(caller, &name, &[CampaignState::Paused], CampaignState::Running).await
+        self.move_campaign((caller, act), &name, &[CampaignState::Paused], CampaignState::Running).await
     }
 
     async fn cancel_campaign(
         &self,
         request: Request<CancelCampaignRequest>,
     ) -> Result<Response<Campaign>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let name = request.into_inner().name;
         let from = [CampaignState::Draft, CampaignState::Running, CampaignState::Paused];
-        self.move_campaign(caller, &name, &from, CampaignState::Canceled).await
+        self.move_campaign((caller, act), &name, &from, CampaignState::Canceled).await
     }
 
     async fn get_campaign_report(

@@ -9,15 +9,20 @@ use muster_proto::v1::{
     ListContactsResponse, ListRejectedRowsRequest, ListRejectedRowsResponse, RejectedRow,
 };
 use muster_runtime::{Error, Result, clock, name};
-use tonic::{Request, Response, Status, Streaming};
+use tokio::sync::{mpsc, oneshot};
+use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::db::TenantTx;
+use crate::audit::Act;
+use crate::db::{Database, TenantTx};
 use crate::import;
+use crate::quota::Quota;
 use crate::rpc::provider_accounts::absent_tenant;
-use crate::rpc::{Api, caller, display_name, page, required, resource, tenant_of_parent};
+use crate::rpc::{Api, caller, counted, display_name, page, required, resource, tenant_of_parent};
 use crate::store::contacts::{
-    self, contact_list_get, contact_list_insert, contact_lists_list, contacts_list, rejected_rows_list,
+    self, contact_list_get, contact_list_insert, contact_lists_count, contact_lists_list, contacts_list,
+    rejected_rows_list,
 };
+use crate::store::tenants::tenant_get;
 
 const LIST: &str = "tenants/*/contactLists/*";
 const CONTACT: &str = "tenants/*/contactLists/*/contacts/*";
@@ -45,24 +50,52 @@ async fn import_start(stream: &mut Streaming<ImportContactsRequest>) -> Result<i
     }
 }
 
+/// Imports a file, and keeps in the audit log what came of it: also where it breaks off, because the batches before stay.
+async fn import(
+    db: &Database,
+    target: import::Target,
+    messages: import::Messages,
+    act: Act,
+) -> Result<ImportContactsResponse, Status> {
+    let mut tally = import::Tally::default();
+    let ended = import::run(db, &target, messages, &mut tally).await;
+    let answer = ImportContactsResponse {
+        row_count: tally.rows,
+        imported_count: tally.imported,
+        rejected_count: tally.rejected.values().sum(),
+        rejected_by_reason: tally.rejected,
+    };
+    if ended.is_ok() || answer.row_count > 0 {
+        let code = ended.as_ref().err().map_or(Code::Ok, Status::code);
+        let change =
+            act.about(name::format(LIST, &[target.tenant.0, target.list])).after(&answer)?.result(code);
+        let mut client = db.app().await?;
+        TenantTx::begin(&mut client, target.tenant).await?.commit(change).await?;
+    }
+    ended.map(|()| answer)
+}
+
 #[tonic::async_trait]
 impl ContactListService for Api {
     async fn create_contact_list(
         &self,
         request: Request<CreateContactListRequest>,
     ) -> Result<Response<ContactList>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
         let wanted = required(request.contact_list, "contact_list")?;
         let title = display_name(&wanted.display_name, "contact_list.display_name")?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
+        let quotas = counted(&tx, tenant, &request.parent).await?;
+        quotas.one_more(Quota::ContactLists, tenant, contact_lists_count(&tx, tenant.0).await?)?;
         let list = contact_list_insert(&tx, tenant.0, clock::new_id(), &title)
             .await
             .map_err(|error| absent_tenant(error, &request.parent))?;
-        tx.commit().await?;
-        Ok(Response::new(encode(tenant, list)))
+        let list = encode(tenant, list);
+        tx.commit(act.created(&list)?).await?;
+        Ok(Response::new(list))
     }
 
     async fn get_contact_list(
@@ -100,23 +133,33 @@ impl ContactListService for Api {
         &self,
         request: Request<Streaming<ImportContactsRequest>>,
     ) -> Result<Response<ImportContactsResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of_stream(&request)?;
         let mut stream = request.into_inner();
         let start = import_start(&mut stream).await?;
+        act.note(start.list.clone());
         let (tenant, list) = resource(caller, LIST, &start.list, "start.contact_list")?;
-        {
+        let quotas = {
             let mut client = self.db.app().await?;
             let tx = TenantTx::begin(&mut client, tenant).await?;
             contact_list_get(&tx, list).await?.ok_or_else(|| Error::not_found(&start.list))?;
-        }
-        let target = import::Target { tenant, list, phone_column: start.phone_column };
-        let tally = import::run(&self.db, target, stream).await?;
-        Ok(Response::new(ImportContactsResponse {
-            row_count: tally.rows,
-            imported_count: tally.imported,
-            rejected_count: tally.rejected.values().sum(),
-            rejected_by_reason: tally.rejected,
-        }))
+            tenant_get(&tx, tenant).await?.map(|tenant| tenant.quotas).unwrap_or_default()
+        };
+        let target = import::Target { tenant, list, phone_column: start.phone_column, quotas };
+        let (db, (answer, mut answered)) = (self.db.clone(), oneshot::channel());
+        let (sender, messages) = mpsc::channel(1);
+        // In a task of its own: what somebody has imported who then goes away is told in the audit log, too.
+        self.tasks.spawn(async move {
+            let _ = answer.send(import(&db, target, messages, act).await);
+        });
+        let early = tokio::select! {
+            answer = &mut answered => Some(answer),
+            () = import::hand_on(stream, sender) => None,
+        };
+        let answer = match early {
+            Some(answer) => answer,
+            None => answered.await,
+        };
+        Ok(Response::new(answer.map_err(Error::internal)??))
     }
 
     async fn list_contacts(

@@ -16,16 +16,20 @@ use secrecy::ExposeSecret as _;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use crate::audit::Act;
 use crate::db::{Micros, SystemTx, TenantTx};
+use crate::quota::Quota;
 use crate::rpc::api_keys::new_secret;
 use crate::rpc::provider_accounts::absent_tenant;
 use crate::rpc::roles::{permissions_of, role_name, role_ref};
-use crate::rpc::{Api, caller, display_name, later, masked, page, required, resource, tenant_of_parent};
+use crate::rpc::{
+    Api, caller, counted, display_name, later, masked, page, required, resource, tenant_of_parent,
+};
 use crate::store::keys::{ApiKey, key_insert};
 use crate::store::members::{
     self, invitation_delete, invitation_get, invitation_insert, invitation_take, invitations_list,
-    member_by_email, member_delete, member_get, member_insert, member_update, members_list, members_lock,
-    owners_count,
+    member_by_email, member_delete, member_get, member_insert, member_update, members_count, members_list,
+    members_lock, owners_count,
 };
 use crate::store::roles::RoleRef;
 
@@ -94,17 +98,21 @@ async fn member_within_reach(
 }
 
 impl Api {
-    async fn accept(&self, request: &AcceptInvitationRequest) -> Result<AcceptInvitationResponse> {
-        let title = display_name(&request.display_name, "display_name")?;
+    async fn accept(&self, request: Request<AcceptInvitationRequest>) -> Result<AcceptInvitationResponse> {
+        let id = clock::new_id();
+        let newcomer = |tenant: TenantId| Act::of_newcomer(&request, name::format(MEMBER, &[tenant.0, id]));
+        let AcceptInvitationRequest { token, display_name: title } = request.get_ref();
+        let title = display_name(title, "display_name")?;
         let (secret, hint) = new_secret()?;
         let now = Micros::now();
         let mut system = self.db.system().await?;
         let taking = SystemTx::begin(&mut system).await?;
-        let taken = invitation_take(&taking, KeyHash::of(&request.token), now).await?;
+        let taken = invitation_take(&taking, KeyHash::of(token), now).await?;
         let (tenant, invitation) = taken.ok_or_else(Error::unauthenticated)?;
         let tenant = TenantId(tenant);
+        let before = encode_invitation(tenant, invitation.clone());
         let member = members::Member {
-            id: clock::new_id(),
+            id,
             email: invitation.email,
             display_name: title,
             role: invitation.role,
@@ -125,9 +133,10 @@ impl Api {
         let tx = taking.narrow(tenant).await?;
         member_insert(&tx, tenant.0, &member).await.map_err(already_a_member)?;
         key_insert(&tx, tenant.0, &key, KeyHash::of(secret.expose_secret())).await?;
-        tx.commit().await?;
+        let member = encode(tenant, member);
+        tx.commit(newcomer(tenant)?.created(&member)?.before(&before)?).await?;
         let secret = secret.expose_secret().to_owned();
-        Ok(AcceptInvitationResponse { member: Some(encode(tenant, member)), secret })
+        Ok(AcceptInvitationResponse { member: Some(member), secret })
     }
 }
 
@@ -145,7 +154,7 @@ impl MemberService for Api {
         &self,
         request: Request<CreateInvitationRequest>,
     ) -> Result<Response<CreateInvitationResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
         let wanted = required(request.invitation, "invitation")?;
@@ -168,12 +177,14 @@ impl MemberService for Api {
         if member_by_email(&tx, &invitation.email).await?.is_some() {
             return Err(Error::already_exists("there is a member with this e-mail address").into());
         }
+        let quotas = counted(&tx, tenant, &request.parent).await?;
+        quotas.one_more(Quota::Members, tenant, members_count(&tx, tenant.0, now).await?)?;
         invitation_insert(&tx, tenant.0, &invitation, KeyHash::of(&token))
             .await
             .map_err(|error| absent_tenant(error, &request.parent))?;
-        tx.commit().await?;
-        let invitation = Some(encode_invitation(tenant, invitation));
-        Ok(Response::new(CreateInvitationResponse { invitation, token }))
+        let invitation = encode_invitation(tenant, invitation);
+        tx.commit(act.created(&invitation)?).await?;
+        Ok(Response::new(CreateInvitationResponse { invitation: Some(invitation), token }))
     }
 
     async fn list_invitations(
@@ -198,7 +209,7 @@ impl MemberService for Api {
         &self,
         request: Request<DeleteInvitationRequest>,
     ) -> Result<Response<DeleteInvitationResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let name = request.into_inner().name;
         let (tenant, id) = resource(caller, INVITATION, &name, "name")?;
         let mut client = self.db.app().await?;
@@ -206,7 +217,7 @@ impl MemberService for Api {
         let invitation = invitation_get(&tx, id).await?.ok_or_else(|| Error::not_found(&name))?;
         caller.may_grant(permissions_of(&tx, tenant, invitation.role, "name").await?)?;
         invitation_delete(&tx, id).await?;
-        tx.commit().await?;
+        tx.commit(act.deleted(&encode_invitation(tenant, invitation))?).await?;
         Ok(Response::new(DeleteInvitationResponse {}))
     }
 
@@ -214,7 +225,7 @@ impl MemberService for Api {
         &self,
         request: Request<AcceptInvitationRequest>,
     ) -> Result<Response<AcceptInvitationResponse>, Status> {
-        Ok(Response::new(self.accept(&request.into_inner()).await?))
+        Ok(Response::new(self.accept(request).await?))
     }
 
     async fn get_member(&self, request: Request<GetMemberRequest>) -> Result<Response<Member>, Status> {
@@ -246,7 +257,7 @@ impl MemberService for Api {
     }
 
     async fn update_member(&self, request: Request<UpdateMemberRequest>) -> Result<Response<Member>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let wanted = required(request.member, "member")?;
         let (tenant, id) = resource(caller, MEMBER, &wanted.name, "member.name")?;
@@ -255,6 +266,7 @@ impl MemberService for Api {
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let mut member = member_within_reach(&tx, caller, (tenant, id), &wanted.name).await?;
+        let before = encode(tenant, member.clone());
         if paths.contains(&"display_name") {
             member.display_name = display_name(&wanted.display_name, "member.display_name")?;
         }
@@ -267,15 +279,16 @@ impl MemberService for Api {
             member.role = role;
         }
         member_update(&tx, &member).await?;
-        tx.commit().await?;
-        Ok(Response::new(encode(tenant, member)))
+        let member = encode(tenant, member);
+        tx.commit(act.changed(&before, &member)?).await?;
+        Ok(Response::new(member))
     }
 
     async fn delete_member(
         &self,
         request: Request<DeleteMemberRequest>,
     ) -> Result<Response<DeleteMemberResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let name = request.into_inner().name;
         let (tenant, id) = resource(caller, MEMBER, &name, "name")?;
         let mut client = self.db.app().await?;
@@ -283,7 +296,7 @@ impl MemberService for Api {
         let member = member_within_reach(&tx, caller, (tenant, id), &name).await?;
         not_the_last_owner(&tx, &member).await?;
         member_delete(&tx, id).await?;
-        tx.commit().await?;
+        tx.commit(act.deleted(&encode(tenant, member))?).await?;
         Ok(Response::new(DeleteMemberResponse {}))
     }
 }

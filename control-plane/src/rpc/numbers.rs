@@ -13,6 +13,7 @@ use muster_runtime::{Error, Result, clock, name};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use crate::audit::{Act, Change};
 use crate::db::{Micros, TenantTx};
 use crate::rpc::provider_accounts::absent_tenant;
 use crate::rpc::{Api, caller, display_name, missing, page, reference, required, resource, tenant_of_parent};
@@ -102,7 +103,13 @@ async fn check_references(tx: &TenantTx<'_>, tenant: TenantId, numbers: &[Number
 }
 
 impl Api {
-    async fn create_numbers(&self, tenant: TenantId, numbers: &[Number], at: &str) -> Result<()> {
+    async fn create_numbers(
+        &self,
+        tenant: TenantId,
+        numbers: &[Number],
+        at: &str,
+        change: Change,
+    ) -> Result<()> {
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
         check_references(&tx, tenant, numbers, at).await?;
@@ -113,7 +120,7 @@ impl Api {
                 error.into()
             }
         })?;
-        Ok(tx.commit().await?)
+        Ok(tx.commit(change).await?)
     }
 }
 
@@ -123,7 +130,7 @@ impl NumberService for Api {
         &self,
         request: Request<CreateNumberPoolRequest>,
     ) -> Result<Response<NumberPool>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
         let wanted = required(request.number_pool, "number_pool")?;
@@ -133,8 +140,9 @@ impl NumberService for Api {
         let pool = pool_insert(&tx, tenant.0, clock::new_id(), &title)
             .await
             .map_err(|error| absent_tenant(error, &request.parent))?;
-        tx.commit().await?;
-        Ok(Response::new(encode_pool(tenant, pool)))
+        let pool = encode_pool(tenant, pool);
+        tx.commit(act.created(&pool)?).await?;
+        Ok(Response::new(pool))
     }
 
     async fn get_number_pool(
@@ -172,19 +180,20 @@ impl NumberService for Api {
         &self,
         request: Request<CreatePhoneNumberRequest>,
     ) -> Result<Response<PhoneNumber>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
         let number = wanted(tenant, request, "")?;
-        self.create_numbers(tenant, std::slice::from_ref(&number), "").await?;
-        Ok(Response::new(encode_number(tenant, number)))
+        let answer = encode_number(tenant, number.clone());
+        self.create_numbers(tenant, &[number], "", act.created(&answer)?).await?;
+        Ok(Response::new(answer))
     }
 
     async fn batch_create_phone_numbers(
         &self,
         request: Request<BatchCreatePhoneNumbersRequest>,
     ) -> Result<Response<BatchCreatePhoneNumbersResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
         if !(1..=BATCH_MAX).contains(&request.requests.len()) {
@@ -198,9 +207,11 @@ impl NumberService for Api {
             }
             numbers.push(wanted(tenant, one, &format!("requests[{at}]."))?);
         }
-        self.create_numbers(tenant, &numbers, "requests.").await?;
-        let phone_numbers = numbers.into_iter().map(|number| encode_number(tenant, number)).collect();
-        Ok(Response::new(BatchCreatePhoneNumbersResponse { phone_numbers }))
+        let phone_numbers = numbers.iter().map(|number| encode_number(tenant, number.clone())).collect();
+        let answer = BatchCreatePhoneNumbersResponse { phone_numbers };
+        let change = act.about(request.parent).after(&answer)?;
+        self.create_numbers(tenant, &numbers, "requests.", change).await?;
+        Ok(Response::new(answer))
     }
 
     async fn get_phone_number(

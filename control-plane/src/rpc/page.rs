@@ -37,6 +37,18 @@ impl Key for Uuid {
     }
 }
 
+impl Key for i64 {
+    fn first() -> Self {
+        0
+    }
+    fn write(&self) -> String {
+        self.to_string()
+    }
+    fn read(text: &str) -> Option<Self> {
+        text.parse().ok()
+    }
+}
+
 impl Key for String {
     fn first() -> Self {
         Self::new()
@@ -84,10 +96,13 @@ impl Request<'_> {
             return String::new();
         }
         rows.truncate(size);
-        rows.last().map_or_else(String::new, |last| {
-            let key = key(last).write();
-            format!("{}.{key}", self.seal(&key))
-        })
+        rows.last().map_or_else(String::new, |last| self.token_after(&key(last)))
+    }
+
+    /// The token of the page that begins after `key`.
+    pub(super) fn token_after(&self, key: &impl Key) -> String {
+        let key = key.write();
+        format!("{}.{key}", self.seal(&key))
     }
 
     /// Binds a key to the request: a token for one list is refused by another.

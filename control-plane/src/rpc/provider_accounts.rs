@@ -14,6 +14,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use crate::audit::Act;
 use crate::db::{Micros, TenantTx};
 use crate::rpc::{Api, caller, display_name, page, required, resource, tenant_of_parent};
 use crate::secrets::AccountSecrets;
@@ -56,7 +57,7 @@ impl Api {
             name: account.name(),
             display_name: account.display_name,
             provider: i32::from(account.provider),
-            account_sid: account.account_sid,
+            account_sid: account.account_sid.clone(),
             api_secret: String::new(),
             webhook_key: String::new(),
             base_url: account.base_url.unwrap_or_default(),
@@ -96,24 +97,19 @@ impl Api {
         Ok((account, KeyHash::of(secrets.webhook_token.expose_secret())))
     }
 
-    /// Changes what `paths` name; `None` where somebody else has changed the account meanwhile.
-    async fn updated(
+    /// The account with what `paths` name changed, not written yet.
+    async fn changed(
         &self,
         caller: Caller,
         mut account: Account,
         given: &Given,
         paths: &[String],
-    ) -> Result<Option<Account>> {
+    ) -> Result<Account> {
         let name = account.name();
         let mut secrets = AccountSecrets::clone(&*self.secrets.open(&name, &account.sealed).await?);
         change(caller, &mut account, &mut secrets, given, paths)?;
-        let sealed = self.secrets.seal(&name, &secrets).await?;
-        let read = std::mem::replace(&mut account.sealed, sealed);
-        let mut client = self.db.app().await?;
-        let tx = TenantTx::begin(&mut client, TenantId(account.tenant)).await?;
-        let updated = account_update(&tx, &account, &read).await?;
-        tx.commit().await?;
-        Ok(updated.then_some(account))
+        account.sealed = self.secrets.seal(&name, &secrets).await?;
+        Ok(account)
     }
 }
 
@@ -221,17 +217,18 @@ impl ProviderAccountService for Api {
         &self,
         request: Request<CreateProviderAccountRequest>,
     ) -> Result<Response<ProviderAccount>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
         let given = Given::from(required(request.provider_account, "provider_account")?);
         let (account, token) = self.created(caller, tenant, given).await?;
+        let encoded = self.encode_account(account.clone()).await?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let inserted = account_insert(&tx, &account, token).await;
         inserted.map_err(|error| absent_tenant(error, &request.parent))?;
-        tx.commit().await?;
-        Ok(Response::new(self.encode_account(account).await?))
+        tx.commit(act.created(&encoded)?).await?;
+        Ok(Response::new(encoded))
     }
 
     async fn get_provider_account(
@@ -269,16 +266,23 @@ impl ProviderAccountService for Api {
         &self,
         request: Request<UpdateProviderAccountRequest>,
     ) -> Result<Response<ProviderAccount>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let given = Given::from(required(request.provider_account, "provider_account")?);
         let name = &given.account.name;
         let (tenant, id) = resource(caller, PATTERN, name, "provider_account.name")?;
         let paths = update_mask(&given, request.update_mask)?;
         for _ in 0..UPDATE_TRIES {
-            let account = self.account(tenant, id).await?.ok_or_else(|| Error::not_found(name))?;
-            if let Some(account) = self.updated(caller, account, &given, &paths).await? {
-                return Ok(Response::new(self.encode_account(account).await?));
+            let read = self.account(tenant, id).await?.ok_or_else(|| Error::not_found(name))?;
+            let account = self.changed(caller, read.clone(), &given, &paths).await?;
+            let before = self.encode_account(read.clone()).await?;
+            let after = self.encode_account(account.clone()).await?;
+            let mut client = self.db.app().await?;
+            let tx = TenantTx::begin(&mut client, tenant).await?;
+            // Not where somebody else has changed the account meanwhile.
+            if account_update(&tx, &account, &read.sealed).await? {
+                tx.commit(act.changed(&before, &after)?).await?;
+                return Ok(Response::new(after));
             }
         }
         Err(Error::unavailable("others went on changing the account").into())

@@ -10,6 +10,7 @@ use muster_proto::v1::{
 use muster_runtime::{Error, Result, clock, name};
 use tonic::{Request, Response, Status};
 
+use crate::audit::Act;
 use crate::db::{Micros, TenantTx};
 use crate::rpc::provider_accounts::absent_tenant;
 use crate::rpc::{
@@ -95,7 +96,7 @@ fn some_permissions(names: &[String]) -> Result<Permissions> {
 #[tonic::async_trait]
 impl RoleService for Api {
     async fn create_role(&self, request: Request<CreateRoleRequest>) -> Result<Response<Role>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
         let wanted = required(request.role, "role")?;
@@ -109,8 +110,9 @@ impl RoleService for Api {
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
         role_insert(&tx, tenant.0, &role).await.map_err(|error| absent_tenant(error, &request.parent))?;
-        tx.commit().await?;
-        Ok(Response::new(encode(tenant, role)))
+        let role = encode(tenant, role);
+        tx.commit(act.created(&role)?).await?;
+        Ok(Response::new(role))
     }
 
     async fn get_role(&self, request: Request<GetRoleRequest>) -> Result<Response<Role>, Status> {
@@ -144,7 +146,7 @@ impl RoleService for Api {
     }
 
     async fn update_role(&self, request: Request<UpdateRoleRequest>) -> Result<Response<Role>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let wanted = required(request.role, "role")?;
         let (tenant, id) = resource(caller, ROLE, &wanted.name, "role.name")?;
@@ -156,6 +158,7 @@ impl RoleService for Api {
         members_lock(&tx, tenant.0).await?;
         let mut role = role_get(&tx, id).await?.ok_or_else(|| Error::not_found(&wanted.name))?;
         caller.may_grant(role.permissions)?;
+        let before = encode(tenant, role.clone());
         if paths.contains(&"display_name") {
             role.display_name = display_name(&wanted.display_name, "role.display_name")?;
         }
@@ -164,15 +167,16 @@ impl RoleService for Api {
             caller.may_grant(role.permissions)?;
         }
         role_update(&tx, &role).await?;
-        tx.commit().await?;
-        Ok(Response::new(encode(tenant, role)))
+        let role = encode(tenant, role);
+        tx.commit(act.changed(&before, &role)?).await?;
+        Ok(Response::new(role))
     }
 
     async fn delete_role(
         &self,
         request: Request<DeleteRoleRequest>,
     ) -> Result<Response<DeleteRoleResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let name = request.into_inner().name;
         let (tenant, id) = resource(caller, ROLE, &name, "name")?;
         let mut client = self.db.app().await?;
@@ -186,7 +190,7 @@ impl RoleService for Api {
                 error.into()
             }
         })?;
-        tx.commit().await?;
+        tx.commit(act.deleted(&encode(tenant, role))?).await?;
         Ok(Response::new(DeleteRoleResponse {}))
     }
 }

@@ -8,15 +8,16 @@ use muster_domain::status::{Decision, Status as MessageStatus};
 use muster_proto::v1::texting_service_server::TextingService;
 use muster_proto::v1::{ClaimContactsRequest, ClaimContactsResponse, Message, SendMessageRequest};
 use muster_runtime::access::Caller;
-use muster_runtime::{Error, Result};
+use muster_runtime::{Error, Result, name};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use crate::audit::Act;
 use crate::db::{Micros, TenantTx};
 use crate::hours::{Window, clock, open_at};
 use crate::rpc::campaigns::CAMPAIGN;
 use crate::rpc::messages::{MESSAGE, encode};
-use crate::rpc::{Api, caller, resource};
+use crate::rpc::{Api, resource};
 use crate::store::campaigns::{Campaign, CampaignState, Mode, campaign_get};
 use crate::store::conversations::conversation_assign;
 use crate::store::messages::{
@@ -110,6 +111,12 @@ async fn click(
     Ok(record(tx, &moved).await?)
 }
 
+/// What the audit log says of a message: its name and its status, not to whom it goes or what it says.
+fn named(tenant: TenantId, message: &messages::Message) -> Message {
+    let name = name::format(MESSAGE, &[tenant.0, message.id]);
+    Message { name, status: i32::from(message.status), ..Message::default() }
+}
+
 async fn message_of(tx: &TenantTx<'_>, id: Uuid, name: &str) -> Result<messages::Message> {
     message_get(tx, id).await?.ok_or_else(|| Error::not_found(name))
 }
@@ -117,7 +124,7 @@ async fn message_of(tx: &TenantTx<'_>, id: Uuid, name: &str) -> Result<messages:
 impl Api {
     async fn send(
         &self,
-        caller: Caller,
+        (caller, act): (Caller, Act),
         (tenant, id): (TenantId, Uuid),
         request: &SendMessageRequest,
     ) -> Result<messages::Message> {
@@ -140,8 +147,9 @@ impl Api {
             let now = message_of(&tx, id, &request.name).await?;
             return if now.status == MessageStatus::Created.code() { Err(error) } else { Ok(now) };
         }
+        let before = named(tenant, &message);
         let message = message_of(&tx, id, &request.name).await?;
-        tx.commit().await?;
+        tx.commit(act.changed(&before, &named(tenant, &message))?).await?;
         self.nudges.dispatch.notify_one();
         self.nudges.statuses.notify_one();
         Ok(message)
@@ -154,7 +162,7 @@ impl TextingService for Api {
         &self,
         request: Request<ClaimContactsRequest>,
     ) -> Result<Response<ClaimContactsResponse>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let (tenant, id) = resource(caller, CAMPAIGN, &request.campaign, "campaign")?;
         let texter = &*texter(caller, &request.texter)?;
@@ -168,16 +176,18 @@ impl TextingService for Api {
         }
         let ids = assignments_claim(&tx, id, texter, count).await?;
         let messages = messages_get(&tx, &ids).await?;
-        tx.commit().await?;
+        let taken = messages.iter().map(|message| named(tenant, message)).collect();
+        let change = act.about(request.campaign).after(&ClaimContactsResponse { messages: taken })?;
+        tx.commit(change).await?;
         let messages = messages.into_iter().map(|message| encode(tenant, message)).collect();
         Ok(Response::new(ClaimContactsResponse { messages }))
     }
 
     async fn send_message(&self, request: Request<SendMessageRequest>) -> Result<Response<Message>, Status> {
-        let caller = caller(&request)?;
+        let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let (tenant, id) = resource(caller, MESSAGE, &request.name, "name")?;
-        let message = self.send(caller, (tenant, id), &request).await?;
+        let message = self.send((caller, act), (tenant, id), &request).await?;
         Ok(Response::new(encode(tenant, message)))
     }
 }

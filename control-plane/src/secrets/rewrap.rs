@@ -6,6 +6,7 @@
 
 use anyhow::ensure;
 use deadpool_postgres::Pool;
+use muster_runtime::supervise::Tasks;
 use uuid::Uuid;
 
 use super::envelope;
@@ -33,7 +34,9 @@ struct Pass {
 /// Where PostgreSQL does not answer, or some are left under another KEK: says how many under which.
 pub async fn rewrap(config: config::Rewrap) -> anyhow::Result<()> {
     let keys = Keys::read(&config.kek)?;
-    let pool = db::system_pool(&config.database.system_url, 1)?;
+    let tasks = Tasks::default();
+    let config::RewrapDatabase { system_url, tls } = &config.database;
+    let pool = db::system_pool(system_url, tls.as_ref(), 1, &tasks)?;
     let mut rewrapped = 0;
     for _ in 0..PASSES_MAX {
         let pass = pass(&pool, &keys).await?;

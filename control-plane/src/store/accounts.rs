@@ -15,6 +15,7 @@ use crate::store::{Page, execute, query, query_opt};
 pub(crate) const PATTERN: &str = "tenants/*/providerAccounts/*";
 
 /// A tenant's account at a provider. `Debug` shows little of it.
+#[derive(Clone)]
 pub(crate) struct Account {
     pub(crate) id: Uuid,
     pub(crate) tenant: Uuid,

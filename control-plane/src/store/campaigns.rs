@@ -4,6 +4,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx, TenantTx};
+use crate::store::tenants::TenantState;
 use crate::store::{Page, execute, query, query_opt};
 
 /// How a campaign's texts are asked for, numbered as in the API.
@@ -116,24 +117,31 @@ pub(crate) async fn campaigns_list(tx: &TenantTx<'_>, page: &Page<Uuid>) -> Resu
     Ok(query(tx, sql, &[&page.after, &page.limit]).await?.into_iter().map(Campaign::from).collect())
 }
 
-/// Moves a campaign that is in one of `from` to `to`; `None` where it is in none of them.
+/// Moves a campaign that is in one of `from` to `to`: how it was and how it is now; `None` where it is in none of them.
 pub(crate) async fn campaign_move(
     tx: &TenantTx<'_>,
     id: Uuid,
     from: &[CampaignState],
     to: CampaignState,
-) -> Result<Option<Campaign>> {
+) -> Result<Option<(Campaign, Campaign)>> {
     let from: Vec<i16> = from.iter().map(|state| *state as i16).collect();
     let started = (to == CampaignState::Running).then(Micros::now);
     let sql = include_str!("campaigns/campaign_move.sql");
-    Ok(query_opt(tx, sql, &[&id, &from, &(to as i16), &started]).await?.map(Campaign::from))
+    let row = query_opt(tx, sql, &[&id, &from, &(to as i16), &started]).await?;
+    Ok(row.map(|row| {
+        let (state, start_time) =
+            (CampaignState::from_code(row.get("state_before")), row.get("start_time_before"));
+        let after = Campaign::from(row);
+        (Campaign { state, start_time, ..after.clone() }, after)
+    }))
 }
 
-/// The campaigns of all tenants that are not fully planned.
+/// The campaigns of all active tenants that are not fully planned.
 pub(crate) async fn campaigns_to_plan(tx: &SystemTx<'_>) -> Result<Vec<Campaign>> {
     let states = [CampaignState::Running as i16, CampaignState::Paused as i16];
     let sql = include_str!("campaigns/campaigns_to_plan.sql");
-    Ok(query(tx, sql, &[&&states[..]]).await?.into_iter().map(Campaign::from).collect())
+    let active = TenantState::Active.code();
+    Ok(query(tx, sql, &[&&states[..], &active]).await?.into_iter().map(Campaign::from).collect())
 }
 
 /// How far the planner came with one page of contacts.
@@ -147,15 +155,24 @@ pub(crate) struct PlanStep {
     pub(crate) done: bool,
 }
 
-/// Moves the planner's cursor from where it was. False where it is elsewhere, or the campaign was canceled: the
-/// step must not be committed then.
+/// Moves the planner's cursor from where it was. False where it is elsewhere, or the campaign was canceled or the tenant
+/// suspended: the step must not be committed then.
 pub(crate) async fn campaign_plan_step(tx: &SystemTx<'_>, campaign: Uuid, step: &PlanStep) -> Result<bool> {
     let states = [CampaignState::Running as i16, CampaignState::Paused as i16];
     let sql = include_str!("campaigns/campaign_plan_step.sql");
     let moved = execute(
         tx,
         sql,
-        &[&campaign, &step.from, &step.to, &step.planned, &step.unplannable, &step.done, &&states[..]],
+        &[
+            &campaign,
+            &step.from,
+            &step.to,
+            &step.planned,
+            &step.unplannable,
+            &step.done,
+            &&states[..],
+            &TenantState::Active.code(),
+        ],
     )
     .await?;
     Ok(moved == 1)

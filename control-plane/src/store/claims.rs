@@ -9,6 +9,7 @@ use uuid::Uuid;
 use crate::db::{Micros, Result, SystemTx};
 use crate::hours::{Minutes, Window, minutes, open_at};
 use crate::store::campaigns::CampaignState;
+use crate::store::tenants::TenantState;
 use crate::store::transitions::{Attempt, Owner, Transition, attempt_code};
 use crate::store::{execute, query};
 
@@ -48,6 +49,7 @@ impl Grant {
             message: self.attempt.message,
             owner: self.owner,
             from: Some(state(Status::Ordered)),
+            since: None,
             to: state(Decision::Claim.to()),
             time: now,
             cause: cause.clone(),
@@ -68,7 +70,7 @@ pub(crate) async fn claim_bound(tx: &SystemTx<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Grants those of `attempts` (sorted) that are ordered, of a running campaign, within their validity and within the hours
+/// Grants those of `attempts` (sorted) that are ordered, of a running campaign of an active tenant, within their validity and within the hours
 /// of the recipient, who has not opted out: all judged in this one statement.
 pub(crate) async fn claims_grant(
     tx: &SystemTx<'_>,
@@ -80,12 +82,25 @@ pub(crate) async fn claims_grant(
     let from = Status::Ordered.code();
     let to = Decision::Claim.to().code();
     let running = CampaignState::Running as i16;
+    let active = TenantState::Active.code();
     let sql = include_str!("claims/claims_grant.sql");
     let Minutes { smallest, largest } = minutes(now);
     let rows = query(
         tx,
         sql,
-        &[&ids, &numbers, &from, &to, &now, &running, &smallest, &largest, &hours.open, &hours.close],
+        &[
+            &ids,
+            &numbers,
+            &from,
+            &to,
+            &now,
+            &running,
+            &smallest,
+            &largest,
+            &hours.open,
+            &hours.close,
+            &active,
+        ],
     )
     .await?;
     Ok(rows.into_iter().map(Grant::from).collect())
@@ -116,6 +131,7 @@ pub(crate) async fn claims_refused(
             CampaignState::Canceled => Decision::Cancel,
             _ if row.get("opted_out") => Decision::Suppress,
             _ if row.get("expired") => Decision::Expire,
+            // The campaign was paused, or the tenant suspended.
             CampaignState::Draft | CampaignState::Running | CampaignState::Paused => Decision::Withdraw,
         };
         let due_time = open_at(row.get("phone"), Window::from(&row).and(hours), now);

@@ -1,7 +1,8 @@
 //! Contact lists, their contacts, and the rows that could not become one.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
+use deadpool_postgres::Transaction;
 use tokio_postgres::Row;
 use tokio_postgres::types::Json;
 use uuid::Uuid;
@@ -74,6 +75,26 @@ pub(crate) async fn contact_list_get(tx: &TenantTx<'_>, id: Uuid) -> Result<Opti
 pub(crate) async fn contact_lists_list(tx: &TenantTx<'_>, page: &Page<Uuid>) -> Result<Vec<ContactList>> {
     let sql = include_str!("contacts/contact_lists_list.sql");
     Ok(query(tx, sql, &[&page.after, &page.limit]).await?.into_iter().map(ContactList::from).collect())
+}
+
+/// How many lists the tenant has.
+pub(crate) async fn contact_lists_count(tx: &Transaction<'_>, tenant: Uuid) -> Result<i64> {
+    Ok(query_one(tx, include_str!("contacts/contact_lists_count.sql"), &[&tenant]).await?.get(0))
+}
+
+/// How many contacts a list has, which nobody else adds to until this transaction ends.
+pub(crate) async fn contact_list_lock(tx: &TenantTx<'_>, list: Uuid) -> Result<i64> {
+    Ok(query_one(tx, include_str!("contacts/contact_list_lock.sql"), &[&list]).await?.get(0))
+}
+
+/// Those of `phones` that the list has already.
+pub(crate) async fn contacts_known(
+    tx: &TenantTx<'_>,
+    list: Uuid,
+    phones: &[&str],
+) -> Result<HashSet<String>> {
+    let rows = query(tx, include_str!("contacts/contacts_known.sql"), &[&list, &phones]).await?;
+    Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }
 
 /// Adds contacts to a list, in the order of their ids. Returns the ids of those that were new; the others' phone

@@ -1,5 +1,6 @@
 //! API keys and the hashes of their secrets.
 
+use deadpool_postgres::Transaction;
 use muster_domain::id::{ApiKeyId, MemberId, TenantId};
 use muster_runtime::access::{Actor, Principal};
 use muster_runtime::key::KeyHash;
@@ -9,12 +10,13 @@ use uuid::Uuid;
 use crate::db::{Micros, Result, SystemTx, TenantTx};
 use crate::store::roles::{RoleRef, permissions_from, role_permissions};
 use crate::store::tenants::TenantState;
-use crate::store::{Page, execute, query, query_opt};
+use crate::store::{Page, execute, query, query_one, query_opt};
 
 /// How often it is noted that a key was used.
 const USE_NOTED_US: i64 = 60_000_000;
 
 /// A key, without its secret.
+#[derive(Clone)]
 pub(crate) struct ApiKey {
     pub(crate) id: Uuid,
     pub(crate) display_name: String,
@@ -74,6 +76,11 @@ async fn secret_insert(tx: &TenantTx<'_>, tenant: Uuid, key: Uuid, secret: KeyHa
 /// A key, which nobody else changes until this transaction ends.
 pub(crate) async fn key_get(tx: &TenantTx<'_>, id: Uuid) -> Result<Option<ApiKey>> {
     Ok(query_opt(tx, include_str!("keys/key_get.sql"), &[&id]).await?.map(ApiKey::from))
+}
+
+/// How many keys the tenant has, personal ones apart.
+pub(crate) async fn keys_count(tx: &Transaction<'_>, tenant: Uuid) -> Result<i64> {
+    Ok(query_one(tx, include_str!("keys/keys_count.sql"), &[&tenant]).await?.get(0))
 }
 
 pub(crate) async fn keys_list(tx: &TenantTx<'_>, page: &Page<Uuid>) -> Result<Vec<ApiKey>> {

@@ -1,5 +1,6 @@
 //! Members, and the invitations by which they come in.
 
+use deadpool_postgres::Transaction;
 use muster_domain::id::{MemberId, TenantId};
 use muster_domain::permission::{BuiltInRole, Permissions};
 use muster_runtime::access::{Actor, Principal};
@@ -43,6 +44,7 @@ impl From<Row> for Member {
 }
 
 /// An invitation that was not accepted yet.
+#[derive(Clone)]
 pub(crate) struct Invitation {
     pub(crate) id: Uuid,
     pub(crate) email: String,
@@ -113,6 +115,11 @@ pub(crate) async fn member_sign_in(
     }
     let actor = Actor::Member(MemberId(id));
     Ok(Some(Principal { tenant, actor, permissions: role_permissions(&row) }))
+}
+
+/// How many members and open invitations the tenant has.
+pub(crate) async fn members_count(tx: &Transaction<'_>, tenant: Uuid, now: Micros) -> Result<i64> {
+    Ok(query_one(tx, include_str!("members/members_count.sql"), &[&tenant, &now]).await?.get(0))
 }
 
 /// Lets nobody else change who of the tenant has which role until this transaction ends.

@@ -26,6 +26,7 @@ impl From<Row> for NumberPool {
 }
 
 /// A phone number that texts are sent from.
+#[derive(Clone)]
 pub(crate) struct Number {
     pub(crate) id: Uuid,
     pub(crate) pool: Uuid,

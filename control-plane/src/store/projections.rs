@@ -70,6 +70,8 @@ pub(crate) struct StateRow {
     pub(crate) message: Uuid,
     pub(crate) owner: Owner,
     pub(crate) state: State,
+    /// Since when.
+    pub(crate) since: Micros,
 }
 
 /// The states of messages; those that do not exist are missing.
@@ -84,6 +86,7 @@ pub(crate) async fn states_get(tx: &SystemTx<'_>, messages: &[Uuid]) -> Result<V
             message: row.get("message_id"),
             owner: Owner { tenant: row.get("tenant_id"), campaign: row.get("campaign_id") },
             state: State { status, attempt, error },
+            since: row.get("update_time"),
         })
     });
     Ok(states.collect())

@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx};
 use crate::store::campaigns::CampaignState;
+use crate::store::tenants::TenantState;
 use crate::store::transitions::Attempt;
 use crate::store::{execute, query};
 
@@ -18,17 +19,22 @@ pub(crate) struct QueuedCampaign {
     pub(crate) state: CampaignState,
     /// When the first of its messages may have expired.
     pub(crate) expires_from: Micros,
+    /// The tenant's quotas; 0 where it has none.
+    pub(crate) texts_per_day: i64,
+    pub(crate) segments_per_second: i64,
 }
 
-/// The campaigns that have anything in the queue.
+/// The campaigns of active tenants that have anything in the queue.
 pub(crate) async fn queued_campaigns(tx: &SystemTx<'_>) -> Result<Vec<QueuedCampaign>> {
-    let rows = query(tx, include_str!("queue/queued_campaigns.sql"), &[]).await?;
+    let rows = query(tx, include_str!("queue/queued_campaigns.sql"), &[&TenantState::Active.code()]).await?;
     let campaigns = rows.into_iter().map(|row| QueuedCampaign {
         id: row.get("id"),
         tenant: row.get("tenant_id"),
         pool: row.get("pool_id"),
         state: CampaignState::from_code(row.get("state")),
         expires_from: row.get("expires_from"),
+        texts_per_day: row.get("texts_per_day"),
+        segments_per_second: row.get("segments_per_second"),
     });
     Ok(campaigns.collect())
 }
@@ -49,15 +55,17 @@ impl Taken {
 }
 
 /// Takes a campaign's next due messages from the queue: for each number in its order, until its budget of
-/// segments is used up. The last message may overdraw it; the caller keeps the debt.
+/// segments is used up, and `share` for all of them together. The last message may overdraw either; the caller keeps the
+/// debt. There are never more messages than `share`: each has a segment at least.
 pub(crate) async fn queue_take(
     tx: &SystemTx<'_>,
     campaign: Uuid,
     numbers: &[Uuid],
     budgets: &[i32],
+    share: i32,
 ) -> Result<Vec<Taken>> {
     let sql = include_str!("queue/queue_take.sql");
-    let rows = query(tx, sql, &[&campaign, &numbers, &budgets, &Micros::now()]).await?;
+    let rows = query(tx, sql, &[&campaign, &numbers, &budgets, &Micros::now(), &share]).await?;
     Ok(rows.into_iter().map(taken).collect())
 }
 

@@ -50,6 +50,7 @@ pub(crate) fn role_permissions(row: &Row) -> Permissions {
 }
 
 /// A role of a tenant's own.
+#[derive(Clone)]
 pub(crate) struct Role {
     pub(crate) id: Uuid,
     pub(crate) display_name: String,

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI16, Ordering};
 
 use deadpool_postgres::Transaction;
-use futures::future::try_join3;
+use futures::future::try_join4;
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::status::{Decision, State, Status};
 use muster_proto::internal::v1::{StatusFrame, StatusRecord};
@@ -16,6 +16,7 @@ use prost::Message as _;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result};
+use crate::store::texts::texts_add;
 use crate::store::{execute, query};
 
 /// Changes in one status frame at most: some 200 KiB.
@@ -44,6 +45,8 @@ pub(crate) struct Transition {
     pub(crate) owner: Owner,
     /// `None` for a message that was just planned.
     pub(crate) from: Option<State>,
+    /// Since when it was there, where that is known.
+    pub(crate) since: Option<Micros>,
     pub(crate) to: State,
     pub(crate) time: Micros,
     pub(crate) cause: Arc<str>,
@@ -80,6 +83,7 @@ pub(crate) async fn decide(
             message: row.get("message_id"),
             owner: Owner { tenant: row.get("tenant_id"), campaign: row.get("campaign_id") },
             from: Some(State { status: from, attempt, error: error.clone() }),
+            since: None,
             to: State { status: decision.to(), attempt, error },
             time: now,
             cause: cause.clone(),
@@ -95,9 +99,15 @@ pub(crate) async fn record(tx: &Transaction<'_>, transitions: &[Transition]) -> 
     if transitions.is_empty() {
         return Ok(());
     }
-    try_join3(events_insert(tx, transitions), frames_insert(tx, transitions), counters_add(tx, transitions))
-        .await
-        .map(|_| ())
+    let slot = counter_slot();
+    try_join4(
+        events_insert(tx, transitions),
+        frames_insert(tx, transitions),
+        texts_add(tx, transitions, slot),
+        counters_add(tx, transitions, slot),
+    )
+    .await
+    .map(|_| ())
 }
 
 async fn events_insert(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {
@@ -185,7 +195,7 @@ fn counter_slot() -> i16 {
     NEXT.fetch_add(1, Ordering::Relaxed).rem_euclid(COUNTER_SLOTS)
 }
 
-async fn counters_add(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {
+async fn counters_add(tx: &Transaction<'_>, transitions: &[Transition], slot: i16) -> Result<()> {
     // Sorted by key, for the same reason as ids are.
     let mut deltas: BTreeMap<CounterKey<'_>, i64> = BTreeMap::new();
     for transition in transitions {
@@ -202,7 +212,7 @@ async fn counters_add(tx: &Transaction<'_>, transitions: &[Transition]) -> Resul
     let codes: Vec<&str> = deltas.keys().map(|key| &*key.4).collect();
     let counts: Vec<i64> = deltas.values().copied().collect();
     let sql = include_str!("transitions/counters_add.sql");
-    execute(tx, sql, &[&campaigns, &tenants, &statuses, &classes, &codes, &counts, &counter_slot()]).await?;
+    execute(tx, sql, &[&campaigns, &tenants, &statuses, &classes, &codes, &counts, &slot]).await?;
     Ok(())
 }
 

@@ -5,7 +5,7 @@
 //! A round moves QUEUED -> ORDERED and writes the outbox in one transaction. Two dispatchers at once would order
 //! nothing twice (rows are locked and leave the queue), but would pace numbers twice; so a lock lets one work.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ use crate::store::queue::{
 use crate::store::transitions::{Attempt, Transition, decide, record};
 use crate::store::{numbers::pool_numbers, queue::queue_lock_try};
 use crate::work::Context;
+use crate::work::daily::Daily;
 use crate::work::pace::Pace;
 
 /// How often the dispatcher works when nobody nudges it, which also is how finely numbers are paced.
@@ -57,6 +58,7 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
         context,
         work,
         pace: Pace::default(),
+        daily: Daily::default(),
         pools: HashMap::new(),
         assignments_cleared: None,
         expiry_looked: HashMap::new(),
@@ -74,6 +76,7 @@ struct Dispatcher {
     context: Context,
     work: PullConsumer,
     pace: Pace,
+    daily: Daily,
     pools: HashMap<Uuid, (Instant, Vec<Uuid>)>,
     assignments_cleared: Option<Instant>,
     /// When each campaign was last looked through for messages whose validity is over: that reads all of its queue.
@@ -153,11 +156,15 @@ impl Dispatcher {
         share: i32,
     ) -> anyhow::Result<i32> {
         let tx = SystemTx::begin(client).await?;
+        let share = self.quota(&tx, campaign, share).await?;
+        if share <= 0 {
+            return Ok(0);
+        }
         let (numbers, budgets) = self.budgets(&tx, campaign.pool, share).await?;
         if numbers.is_empty() {
             return Ok(0);
         }
-        let taken = queue_take(&tx, campaign.id, &numbers, &budgets).await?;
+        let taken = queue_take(&tx, campaign.id, &numbers, &budgets, share).await?;
         if taken.is_empty() {
             return Ok(0);
         }
@@ -170,11 +177,33 @@ impl Dispatcher {
         tx.commit().await?;
         for message in &taken {
             self.pace.spend(message.number, message.segments);
+            self.pace.spend(campaign.tenant, message.segments);
         }
         Ok(i32::try_from(moved.len())?)
     }
 
-    /// What each number of the pool may send now, `share` in all at most.
+    /// What the tenant's own quotas leave of `share`: segments of the moment, and texts of the day.
+    async fn quota(
+        &mut self,
+        tx: &SystemTx<'_>,
+        campaign: &QueuedCampaign,
+        share: i32,
+    ) -> anyhow::Result<i32> {
+        let mut left = share;
+        if campaign.segments_per_second > 0 {
+            let (rate, now_us) = (rate(campaign.segments_per_second), clock::now_us());
+            self.pace.set_rate(campaign.tenant, rate, now_us);
+            left = left.min(self.pace.budget(campaign.tenant, now_us));
+        }
+        if left > 0 && campaign.texts_per_day > 0 {
+            let texts = self.daily.left(tx, campaign.tenant, campaign.texts_per_day).await?;
+            // A text has a segment at least.
+            left = left.min(i32::try_from(texts).unwrap_or(i32::MAX));
+        }
+        Ok(left)
+    }
+
+    /// What each number of the pool may send now, where `share` is what all of them may.
     async fn budgets(
         &mut self,
         tx: &SystemTx<'_>,
@@ -192,13 +221,12 @@ impl Dispatcher {
                 .insert(pool, (clock::instant(), numbers.into_iter().map(|number| number.id).collect()));
         }
         let numbers = self.pools.get(&pool).map_or(&[][..], |(_, numbers)| numbers);
+        // Enough to spread the share over all numbers, and no more than that to look through.
         let each = (share / i32::try_from(numbers.len().max(1))?).max(1);
-        let mut left = share;
         let mut budgets = (Vec::new(), Vec::new());
         for number in numbers {
-            let budget = self.pace.budget(*number, now_us).min(each).min(left);
+            let budget = self.pace.budget(*number, now_us).min(each);
             if budget > 0 {
-                left -= budget;
                 budgets.0.push(*number);
                 budgets.1.push(budget);
             }
@@ -206,7 +234,7 @@ impl Dispatcher {
         Ok(budgets)
     }
 
-    /// Forgets pools that no queued campaign uses, and the numbers in them.
+    /// Forgets pools that no queued campaign uses, the numbers in them, and tenants without a quota.
     fn pace_retain(&mut self, campaigns: &[QueuedCampaign]) {
         self.pools.retain(|pool, (read, _)| {
             clock::since(*read) < Duration::from_secs(60)
@@ -214,7 +242,15 @@ impl Dispatcher {
         });
         self.expiry_looked.retain(|id, _| campaigns.iter().any(|campaign| campaign.id == *id));
         let pools = &self.pools;
-        self.pace.retain(|number| pools.values().any(|(_, numbers)| numbers.binary_search(number).is_ok()));
+        let has_quota: HashSet<Uuid> = campaigns
+            .iter()
+            .filter(|campaign| campaign.segments_per_second > 0)
+            .map(|campaign| campaign.tenant)
+            .collect();
+        self.pace.retain(|id| {
+            has_quota.contains(id) || pools.values().any(|(_, numbers)| numbers.binary_search(id).is_ok())
+        });
+        self.daily.forget();
     }
 
     async fn clear_canceled(
@@ -263,6 +299,11 @@ impl Dispatcher {
     }
 }
 
+#[expect(clippy::cast_precision_loss, reason = "a quota is far below 2^52")]
+fn rate(segments_per_second: i64) -> f64 {
+    segments_per_second as f64
+}
+
 fn cause() -> Arc<str> {
     "dispatcher".into()
 }
@@ -285,8 +326,7 @@ async fn settle(
 
 /// The ordered messages in frames: one shard each, so that a number's texts stay together.
 fn frames(taken: &[Taken], moved: &[Transition]) -> Vec<OrderFrameRow> {
-    let ordered: std::collections::HashSet<Uuid> =
-        moved.iter().map(|transition| transition.message).collect();
+    let ordered: HashSet<Uuid> = moved.iter().map(|transition| transition.message).collect();
     let mut shards: BTreeMap<u16, Vec<&Taken>> = BTreeMap::new();
     for message in taken.iter().filter(|message| ordered.contains(&message.message)) {
         shards.entry(topology::shard_of(message.number)).or_default().push(message);

@@ -23,6 +23,8 @@ pub(crate) struct Known {
     pub(crate) before: State,
     pub(crate) now: State,
     owner: Owner,
+    /// Since when it is where it is now.
+    since: Micros,
     retry_time: Option<Micros>,
 }
 
@@ -45,6 +47,7 @@ impl Fold {
             before: row.state.clone(),
             now: row.state,
             owner: row.owner,
+            since: row.since,
             retry_time: None,
         });
         Self { known: known.collect(), index, transitions: Vec::new(), unmatched }
@@ -76,6 +79,7 @@ impl Fold {
             message: known.message,
             owner: known.owner,
             from: Some(std::mem::replace(&mut known.now, next.clone())),
+            since: Some(std::mem::replace(&mut known.since, fact.time)),
             to: next,
             time: fact.time,
             cause: fact.cause,

@@ -1,4 +1,4 @@
-//! Pacing: how much each number may send now, in segments. Pure: time is an argument.
+//! Pacing: how much each number may send now, in segments, and each tenant that has a quota. Pure: time is an argument.
 
 use std::collections::HashMap;
 
@@ -8,11 +8,11 @@ use uuid::Uuid;
 /// from one round of the dispatcher to the next, and no burst that a carrier would notice.
 const SAVED_S: f64 = 0.25;
 
-/// Token buckets, one a number. A number that sent more than it had (a text of many segments) is in debt, and
+/// Token buckets, one a number, and one for each tenant with a quota: their ids are never the same. A number that sent more than it had (a text of many segments) is in debt, and
 /// waits until the debt is paid: so rates below one segment a second work too.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
-    numbers: HashMap<Uuid, Bucket>,
+    buckets: HashMap<Uuid, Bucket>,
 }
 
 #[derive(Debug)]
@@ -25,19 +25,19 @@ struct Bucket {
 impl Pace {
     /// Sets a number's rate, in segments a second. A number seen for the first time begins with one segment.
     pub(crate) fn set_rate(&mut self, number: Uuid, rate: f64, now_us: i64) {
-        let bucket = self.numbers.entry(number).or_insert(Bucket { rate, tokens: 1.0, filled_us: now_us });
+        let bucket = self.buckets.entry(number).or_insert(Bucket { rate, tokens: 1.0, filled_us: now_us });
         bucket.fill(now_us);
         bucket.rate = rate;
     }
 
     /// Forgets numbers that `keep` does not know.
     pub(crate) fn retain(&mut self, keep: impl Fn(&Uuid) -> bool) {
-        self.numbers.retain(|number, _| keep(number));
+        self.buckets.retain(|number, _| keep(number));
     }
 
     /// How many segments a number may begin to send now; 0 while it must wait.
     pub(crate) fn budget(&mut self, number: Uuid, now_us: i64) -> i32 {
-        let Some(bucket) = self.numbers.get_mut(&number) else { return 0 };
+        let Some(bucket) = self.buckets.get_mut(&number) else { return 0 };
         bucket.fill(now_us);
         #[expect(clippy::cast_possible_truncation, reason = "a float becomes the nearest i32 it can")]
         let whole = bucket.tokens.floor() as i32;
@@ -46,7 +46,7 @@ impl Pace {
 
     /// Takes what was sent.
     pub(crate) fn spend(&mut self, number: Uuid, segments: i16) {
-        if let Some(bucket) = self.numbers.get_mut(&number) {
+        if let Some(bucket) = self.buckets.get_mut(&number) {
             bucket.tokens -= f64::from(segments);
         }
     }

@@ -145,6 +145,7 @@ async fn write(tx: &SystemTx<'_>, campaign: &Campaign, plans: &[Plan], now: Micr
             message: plan.message,
             owner: Owner { tenant: campaign.tenant, campaign: campaign.id },
             from: None,
+            since: None,
             to: State { status, ..State::CREATED },
             time: now,
             cause: cause.clone(),

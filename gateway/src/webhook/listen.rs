@@ -11,7 +11,8 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use muster_runtime::supervise::Tasks;
-use tokio::net::{TcpListener, TcpStream};
+use muster_runtime::tls::{Connection, Server};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
@@ -34,17 +35,25 @@ pub(crate) async fn listen(
     webhooks: Webhooks,
     tasks: &Tasks,
 ) -> anyhow::Result<SocketAddr> {
+    let server =
+        Server::start("webhooks", config.tls.clone(), "http/1.1", tasks).context("TLS for webhooks")?;
     let listener = TcpListener::bind(&config.listen)
         .await
         .with_context(|| format!("cannot listen for webhooks on {}", config.listen))?;
     let address = listener.local_addr()?;
-    tracing::info!(what = "webhooks", %address, "listening");
+    tracing::info!(what = "webhooks", %address, tls = server.is_tls(), "listening");
     let connections = Arc::new(Semaphore::new(config.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
-    tasks.spawn(accept(listener, Arc::new(webhooks), connections, tasks.clone()));
+    tasks.spawn(accept(listener, server, Arc::new(webhooks), connections, tasks.clone()));
     Ok(address)
 }
 
-async fn accept(listener: TcpListener, webhooks: Arc<Webhooks>, connections: Arc<Semaphore>, tasks: Tasks) {
+async fn accept(
+    listener: TcpListener,
+    server: Server,
+    webhooks: Arc<Webhooks>,
+    connections: Arc<Semaphore>,
+    tasks: Tasks,
+) {
     let stop = tasks.stop();
     loop {
         let accepted = tokio::select! {
@@ -56,18 +65,23 @@ async fn accept(listener: TcpListener, webhooks: Arc<Webhooks>, connections: Arc
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (webhooks, stop) = (webhooks.clone(), stop.clone());
+        let (server, webhooks, stop) = (server.clone(), webhooks.clone(), stop.clone());
         tasks.spawn(async move {
-            serve(stream, webhooks, stop).await;
+            let accepted = tokio::select! {
+                biased;
+                accepted = server.accept(stream) => accepted,
+                () = stop.cancelled() => return,
+            };
+            if let Ok(connection) = accepted {
+                serve(connection, webhooks, stop).await;
+            }
             drop(place);
         });
     }
 }
 
 /// Serves one connection; when the service stops, answers what it has begun to receive and closes.
-async fn serve(stream: TcpStream, webhooks: Arc<Webhooks>, stop: CancellationToken) {
-    // Only a matter of latency.
-    let _ = stream.set_nodelay(true);
+async fn serve(connection: Connection, webhooks: Arc<Webhooks>, stop: CancellationToken) {
     let answer = service_fn(|request| {
         let webhooks = webhooks.clone();
         async move { Ok::<_, Infallible>(webhooks.answer(request).await) }
@@ -77,7 +91,7 @@ async fn serve(stream: TcpStream, webhooks: Arc<Webhooks>, stop: CancellationTok
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
             .max_buf_size(HEAD_BYTES_MAX)
-            .serve_connection(TokioIo::new(stream), answer)
+            .serve_connection(TokioIo::new(connection), answer)
     );
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,

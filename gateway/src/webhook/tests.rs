@@ -9,13 +9,14 @@ use muster_proto::internal::v1::{
 };
 use muster_providers::signature::Hmac;
 use muster_runtime::batch::Limits;
-use muster_runtime::directory::{ControlPlane, Directory};
+use muster_runtime::directory::Directory;
 use muster_runtime::frame::id_bytes;
 use muster_runtime::grpc;
 use muster_runtime::supervise::Tasks;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tonic::Status;
+use tonic::transport::Endpoint;
 use uuid::Uuid;
 
 use super::*;
@@ -78,11 +79,12 @@ impl Gateway {
 
     async fn publishing(works: bool) -> Self {
         let tasks = Tasks::default();
-        let (incoming, address) = grpc::bind("127.0.0.1:0", "the directory").await.expect("a port");
+        let (incoming, address) =
+            grpc::bind("127.0.0.1:0", None, "the directory", &tasks).await.expect("a port");
         let server = grpc::server().add_service(DirectoryServiceServer::new(OneAccount));
         tasks.spawn(async move { server.serve_with_incoming(incoming).await.expect("served") });
-        let control_plane = ControlPlane { url: format!("http://{address}") };
-        let directory = Directory::new(control_plane.channel("token".into()).expect("a URL"));
+        let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a URL");
+        let directory = Directory::new(endpoint.connect_lazy());
         let published = Arc::new(Mutex::new(Vec::new()));
         let kept = published.clone();
         let limits =
@@ -244,7 +246,7 @@ async fn what_jetstream_does_not_take_is_not_acknowledged() {
 async fn a_connection_that_says_nothing_is_closed() {
     let gateway = Gateway::start().await;
     let tasks = Tasks::default();
-    let config = crate::config::Webhooks { listen: "127.0.0.1:0".to_owned(), connections_max: 1 };
+    let config = crate::config::Webhooks { listen: "127.0.0.1:0".to_owned(), tls: None, connections_max: 1 };
     let address = listen(&config, gateway.webhooks, &tasks).await.expect("a port");
     for begun in ["", "POST /webhooks/x/status HTTP/1.1\r\nhost: "] {
         let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");

@@ -13,11 +13,11 @@ use http_body_util::BodyExt as _;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
-use tonic::transport::server::TcpConnectInfo;
 
 use super::guard::{Guard, Guarded, Way};
 use super::table::{self, Needs, Rule};
 use super::{Caller, Credential};
+use crate::tls::Peer;
 use crate::{Error, Result};
 
 /// What may be called without a credential.
@@ -37,7 +37,8 @@ pub trait Authenticate: Clone + Send + Sync + Unpin + 'static {
     fn caller(&self, credential: &Credential) -> impl Future<Output = Result<Caller>> + Send;
 }
 
-/// A call that was let in; handlers find it among the request's extensions.
+/// A call of somebody known. Handlers find it among the request's extensions; layers around this one find it among the
+/// response's, also where the call was refused.
 #[derive(Clone, Debug)]
 pub struct Call {
     /// Who calls.
@@ -104,12 +105,16 @@ where
                 return inner.call(request).await;
             }
             match admit(&access, &mut request).await {
-                Ok(Some(guard)) => {
+                Ok(Admission::Guarded(call, guard)) => {
                     let request = request.map(|body| Body::new(Guarded::new(body, Way::In, guard.clone())));
                     let response = inner.call(request).await?;
-                    Ok(response.map(|body| Body::new(Guarded::new(body, Way::Out, guard))))
+                    Ok(of(call, response.map(|body| Body::new(Guarded::new(body, Way::Out, guard)))))
                 }
-                Ok(None) => inner.call(request).await,
+                Ok(Admission::Openly) => inner.call(request).await,
+                Ok(Admission::Refused(call, error)) => {
+                    read_out(request.into_body()).await;
+                    Ok(of(call, Status::from(error).into_http()))
+                }
                 Err(error) => {
                     read_out(request.into_body()).await;
                     Ok(Status::from(error).into_http())
@@ -119,19 +124,37 @@ where
     }
 }
 
-/// Lets a call in: with a guard, or without one where nothing is needed.
-async fn admit<A: Authenticate>(access: &A, request: &mut http::Request<Body>) -> Result<Option<Guard<A>>> {
+/// Says whose call a response answers.
+fn of(call: Call, mut response: Response) -> Response {
+    response.extensions_mut().insert(call);
+    response
+}
+
+/// Whether a call may go on.
+enum Admission<A> {
+    /// As long as the credential is good.
+    Guarded(Call, Guard<A>),
+    /// By whoever it is.
+    Openly,
+    /// It may not: the caller is known, and has not what is needed.
+    Refused(Call, Error),
+}
+
+async fn admit<A: Authenticate>(access: &A, request: &mut http::Request<Body>) -> Result<Admission<A>> {
     let path = request.uri().path();
     let rule = table::rule(path).ok_or_else(|| Error::unimplemented(path))?;
     if rule.needs == Needs::Nothing {
-        return Ok(None);
+        return Ok(Admission::Openly);
     }
     let credential = Credential::of(request.headers())?;
     let caller = access.caller(&credential).await?;
-    rule.admit(caller)?;
-    let address = request.extensions().get::<TcpConnectInfo>().and_then(TcpConnectInfo::remote_addr);
-    request.extensions_mut().insert(Call { caller, rule, address });
-    Ok(Some(Guard::new(access.clone(), credential, caller, rule)))
+    let address = request.extensions().get::<Peer>().and_then(|peer| peer.address);
+    let call = Call { caller, rule, address };
+    if let Err(error) = rule.admit(caller) {
+        return Ok(Admission::Refused(call, error));
+    }
+    request.extensions_mut().insert(call.clone());
+    Ok(Admission::Guarded(call, Guard::new(access.clone(), credential, caller, rule)))
 }
 
 /// Reads what a refused caller still sends, and forgets it. HTTP/2 counts what arrives for a call that is over against its

@@ -117,6 +117,11 @@ rules! {
         changes RotateApiKey: one(ApiKeysWrite), "name" = API_KEY;
         changes DeleteApiKey: one(ApiKeysWrite), "name" = API_KEY;
     }
+    AuditService {
+        reads ListAuditEntries: one(AuditRead), "parent" = TENANT;
+        reads ExportAuditLog: one(AuditRead), "parent" = TENANT;
+        reads VerifyAuditLog: one(AuditRead), "parent" = TENANT;
+    }
     CampaignService {
         changes CreateCampaign: one(CampaignsWrite), "parent" = TENANT;
             "campaign.contact_list" = CONTACT_LIST, "campaign.number_pool" = POOL;
@@ -184,6 +189,12 @@ rules! {
         changes CreateTenant: Needs::Operator;
         reads GetTenant: one(TenantRead), "name" = TENANT;
         reads ListTenants: Needs::Operator;
+        changes UpdateTenant: one(TenantWrite), "tenant.name" = TENANT; "tenant.settings.default_number_pool" = POOL;
+        reads GetTenantUsage: one(TenantRead), "name" = TENANT;
+        changes SuspendTenant: Needs::Operator, "name" = TENANT;
+        changes ResumeTenant: Needs::Operator, "name" = TENANT;
+        changes DeleteTenant: one(TenantDelete), "name" = TENANT;
+        changes UndeleteTenant: Needs::Operator, "name" = TENANT;
     }
     TextingService {
         changes ClaimContacts: Needs::Either(TextingDelegate, TextingSend), "campaign" = CAMPAIGN;

@@ -9,8 +9,9 @@ use http::header::HOST;
 use http::uri::{Authority, Scheme};
 use http::{HeaderValue, Request, Uri};
 use http_body_util::Full;
+use muster_runtime::tls::system_roots;
+use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
-use rustls::{ClientConfig, RootCertStore};
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
@@ -51,10 +52,8 @@ pub(super) struct Connector {
 impl Connector {
     /// A connector that trusts the certificate authorities of the host.
     pub(super) fn new() -> anyhow::Result<Self> {
-        let found = rustls_native_certs::load_native_certs();
-        let mut roots = RootCertStore::empty();
-        let (trusted, _unreadable) = roots.add_parsable_certificates(found.certs);
-        if trusted == 0 {
+        let roots = system_roots();
+        if roots.is_empty() {
             tracing::warn!("the host has no certificate authorities; calls over TLS will fail");
         }
         let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());

@@ -12,13 +12,14 @@ use muster_proto::internal::v1::{
     event,
 };
 use muster_runtime::batch::Limits;
-use muster_runtime::directory::{ControlPlane, Directory};
+use muster_runtime::directory::Directory;
 use muster_runtime::grpc;
 use muster_runtime::supervise::Tasks;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
+use tonic::transport::Endpoint;
 use tonic::{Request, Response, Status};
 
 use super::*;
@@ -111,13 +112,13 @@ impl Stage {
         let [claims_asked, calls_read, answers] = [(); 3].map(|()| Arc::new(Semaphore::new(0)));
         let base_url = provider(&tasks, calls_read.clone(), answers.clone()).await;
         let control_plane = OneAccount { base_url, claims_asked: claims_asked.clone() };
-        let (incoming, address) = grpc::bind("127.0.0.1:0", "the control-plane").await.expect("a port");
+        let (incoming, address) =
+            grpc::bind("127.0.0.1:0", None, "the control-plane", &tasks).await.expect("a port");
         let server = grpc::server()
             .add_service(ClaimServiceServer::new(control_plane.clone()))
             .add_service(DirectoryServiceServer::new(control_plane));
         tasks.spawn(async move { server.serve_with_incoming(incoming).await.expect("served") });
-        let control_plane = ControlPlane { url: format!("http://{address}") };
-        let channel = control_plane.channel("token".into()).expect("a URL");
+        let channel = Endpoint::from_shared(format!("http://{address}")).expect("a URL").connect_lazy();
         let (events, published) = events(&tasks);
         let stop = CancellationToken::new();
         let worker = Worker::new(

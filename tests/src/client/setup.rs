@@ -98,10 +98,10 @@ impl Client {
         Ok(pool)
     }
 
-    /// All tenants. Only an operator can see them.
+    /// All tenants, deleted ones too. Only an operator can see them.
     pub async fn list_tenants(&self) -> Result<Vec<Tenant>> {
         all_pages(async |page_token| {
-            let request = ListTenantsRequest { page_size: PAGE_SIZE, page_token };
+            let request = ListTenantsRequest { page_size: PAGE_SIZE, page_token, show_deleted: true };
             let page = self.tenants().list_tenants(request).await.context("list tenants")?.into_inner();
             Ok((page.tenants, page.next_page_token))
         })

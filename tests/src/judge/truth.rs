@@ -1,11 +1,11 @@
 //! What Muster shows: every message of every campaign, the reports, the replies and the opt-outs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result};
 use futures::TryStreamExt;
 use muster_proto::v1::{
-    Campaign, CampaignMode, CampaignReport, CampaignState, ErrorClass, MessageStatus, Reply,
+    Campaign, CampaignMode, CampaignReport, CampaignState, ErrorClass, MessageStatus, Reply, TenantState,
 };
 use uuid::Uuid;
 
@@ -39,6 +39,8 @@ pub struct Truth {
     pub replies: Vec<Reply>,
     /// Tenants, and the numbers that have opted out of their texts.
     pub opt_outs: Vec<(String, String)>,
+    /// Tenants that are not active: their campaigns wait.
+    pub stopped: HashSet<String>,
 }
 
 /// The messages with their states.
@@ -100,6 +102,9 @@ impl Truth {
     async fn without_rows(operator: &Client) -> Result<Self> {
         let mut truth = Self::default();
         for tenant in operator.list_tenants().await? {
+            if tenant.state() != TenantState::Active {
+                truth.stopped.insert(tenant.name.clone());
+            }
             for campaign in operator.list_campaigns(&tenant.name).await? {
                 let report = operator.report(&campaign.name).await?;
                 truth.campaigns.push((campaign, report));
@@ -114,10 +119,11 @@ impl Truth {
 }
 
 /// Whether a message of this campaign may rest in `status`, because somebody has yet to do something: click, or
-/// resume the campaign.
-pub(super) fn may_rest(campaign: Option<&Campaign>, status: MessageStatus) -> bool {
+/// resume the campaign or the tenant.
+pub(super) fn may_rest(truth: &Truth, campaign: Option<&Campaign>, status: MessageStatus) -> bool {
     let Some(campaign) = campaign else { return false };
-    let paused = campaign.state() == CampaignState::Paused;
+    let paused =
+        campaign.state() == CampaignState::Paused || truth.stopped.contains(tenant_of(&campaign.name));
     let clicked = campaign.mode() == CampaignMode::Click && campaign.state() == CampaignState::Running;
     match status {
         MessageStatus::Created => clicked || paused,

@@ -115,6 +115,8 @@ pub(super) fn print_endpoints(endpoints: &Endpoints, logs: &str) {
     let Endpoints {
         api_url,
         status_url,
+        internal_url,
+        certificates,
         webhook_url,
         simulator_url,
         operator_key,
@@ -125,6 +127,8 @@ pub(super) fn print_endpoints(endpoints: &Endpoints, logs: &str) {
     println!("Muster is up.\n");
     println!("  API (gRPC)             {api_url}");
     println!("  status streams (gRPC)  {status_url}");
+    println!("  claims (gRPC, mTLS)    {internal_url}");
+    println!("    with certificates in {certificates}");
     println!("  webhooks               {webhook_url}");
     println!("  provider simulator     {simulator_url}");
     println!("  operator key           {operator_key}");

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Outcome, Progress, unless_stopped};
 use crate::binaries::binaries;
-use crate::stories::{self, Tell, kill_main};
+use crate::stories::{self, Tell, kill_main, suspend};
 
 /// Which story, and how.
 #[derive(clap::Args)]
@@ -27,6 +27,8 @@ pub(super) struct Options {
 enum Story {
     /// Every process is killed with -9 in the middle of two campaigns, and every text is accounted for.
     KillMain(kill_main::Options),
+    /// One of two organizations is suspended in the middle of its campaign, and goes on later; the other is unharmed.
+    Suspend(suspend::Options),
     /// A name that is none.
     #[command(external_subcommand)]
     Unknown(Vec<OsString>),
@@ -51,6 +53,10 @@ impl Story {
         match self {
             Self::KillMain(options) => {
                 let report = Box::pin(stories::kill_main(options, tell)).await?;
+                Ok(Some(Told::new(report.ok(), &report, report.to_json())))
+            }
+            Self::Suspend(options) => {
+                let report = Box::pin(stories::suspend(options, tell)).await?;
                 Ok(Some(Told::new(report.ok(), &report, report.to_json())))
             }
             Self::Unknown(_) => Ok(None),

@@ -75,6 +75,12 @@ impl Spec {
         self
     }
 
+    /// Sets several variables of its environment.
+    #[must_use]
+    pub fn envs<V: Into<OsString>>(self, variables: impl IntoIterator<Item = (String, V)>) -> Self {
+        variables.into_iter().fold(self, |spec, (name, value)| spec.env(name, value))
+    }
+
     /// How to tell that it is ready; without it, it counts as ready at once.
     #[must_use]
     pub fn ready(mut self, ready: Ready) -> Self {

@@ -1,13 +1,16 @@
 //! nats-server with JetStream on file, in the run's folder.
 
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Result;
+use anyhow::{Context, Result};
+use async_nats::ConnectOptions;
 
 use crate::devtools::{self, Found};
 use crate::process::{Process, Ready, Spec, Usage};
 use crate::run_dir::{RunDir, free_port};
+use crate::tls::Pair;
 
 const START_WITHIN: Duration = Duration::from_secs(60);
 const STOP_WITHIN: Duration = Duration::from_secs(30);
@@ -21,6 +24,8 @@ pub struct NatsOptions {
     pub monitor_port: Option<u16>,
     /// Whether every write is synced to disk before its ack, as production wants it for events.
     pub sync_always: bool,
+    /// The certificate that it shows, and its authority: then it takes clients over TLS only.
+    pub tls: Option<(Pair, PathBuf)>,
     /// More lines for the configuration file.
     pub extra: String,
     /// The program to use; found or fetched if not said.
@@ -34,6 +39,8 @@ pub struct NatsServer {
     port: u16,
     monitor_port: u16,
     version: String,
+    /// The authority of its certificate, where it has one.
+    ca: Option<PathBuf>,
 }
 
 impl NatsServer {
@@ -55,13 +62,28 @@ impl NatsServer {
             .ready(Ready::Http(monitor_port, "/healthz".into()))
             .ready_within(START_WITHIN);
         let process = Process::start(run, spec).await?;
-        Ok(Self { process, port, monitor_port, version: found.version })
+        let ca = options.tls.map(|(_, ca)| ca);
+        Ok(Self { process, port, monitor_port, version: found.version, ca })
     }
 
     /// Where a client connects to.
     #[must_use]
     pub fn url(&self) -> String {
-        format!("nats://127.0.0.1:{}", self.port)
+        let scheme = if self.ca.is_some() { "tls" } else { "nats" };
+        format!("{scheme}://127.0.0.1:{}", self.port)
+    }
+
+    /// The authority of its certificate, where it takes clients over TLS.
+    #[must_use]
+    pub fn ca(&self) -> Option<&Path> {
+        self.ca.as_deref()
+    }
+
+    /// A connection of a client.
+    pub async fn connect(&self) -> Result<async_nats::Client> {
+        let trusting = |options: ConnectOptions, ca: &PathBuf| options.add_root_certificates(ca.clone());
+        let options = self.ca.iter().fold(ConnectOptions::new(), trusting);
+        Box::pin(options.connect(self.url())).await.context("cannot connect to nats-server")
     }
 
     /// The address of the monitoring pages.
@@ -121,12 +143,16 @@ impl NatsServer {
 
 fn configuration(port: u16, monitor_port: u16, store: &str, options: &NatsOptions) -> String {
     let sync = if options.sync_always { "always" } else { "2m" };
+    let tls = options.tls.as_ref().map(|(Pair { certificate, key }, _)| {
+        format!("tls {{ cert_file: {certificate:?}, key_file: {key:?} }}")
+    });
     format!(
         "listen: \"127.0.0.1:{port}\"\n\
          http: \"127.0.0.1:{monitor_port}\"\n\
          server_name: \"muster-{port}\"\n\
          jetstream {{ store_dir: {store:?}, max_memory_store: 1GB, max_file_store: 50GB, sync_interval: {sync} }}\n\
-         {}\n",
+         {}\n{}\n",
+        tls.unwrap_or_default(),
         options.extra
     )
 }

@@ -8,6 +8,7 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 
+use crate::tls::Dial;
 use crate::{Process, wait};
 
 /// How long a process that listens may take until it serves.
@@ -16,8 +17,8 @@ const WITHIN: Duration = Duration::from_secs(20);
 const ANSWER_WITHIN: Duration = Duration::from_secs(2);
 
 /// Waits until the process behind `url` says that it serves; an error with the end of its log when it does not.
-pub(super) async fn serving(url: &str, process: &Process) -> Result<()> {
-    let channel = Endpoint::from_shared(url.to_owned())?.timeout(ANSWER_WITHIN).connect_lazy();
+pub(super) async fn serving(dial: &Dial, url: &str, process: &Process) -> Result<()> {
+    let channel = dial.channel(url, |endpoint: Endpoint| endpoint.timeout(ANSWER_WITHIN))?;
     let mut health = HealthClient::new(channel);
     let ask = async || {
         let answer = health.check(HealthCheckRequest::default()).await;

@@ -1,5 +1,7 @@
 //! Which process listens where, and what each is told when it starts.
 
+use std::ffi::OsString;
+
 use anyhow::Result;
 
 use super::{Endpoints, Ground, StackOptions};
@@ -7,6 +9,7 @@ use crate::binaries::Binaries;
 use crate::process::Signal;
 use crate::run_dir::free_port;
 use crate::servers::SUPERUSER;
+use crate::tls::{self, Authority, Pair};
 use crate::{Ready, Spec};
 
 /// A process of our own that settings can be given to.
@@ -41,8 +44,6 @@ pub struct Ports {
     pub nats_monitor: Option<u16>,
 }
 
-/// What our own processes prove themselves with. Only loopback ever sees it.
-const INTERNAL_TOKEN: &str = "internal-token-of-this-stack-alone";
 /// The operator's key, the same each time: a developer's shell history stays good.
 const OPERATOR_KEY: &str = "operator-key-for-local-use-only";
 
@@ -66,16 +67,18 @@ pub(super) struct Plan<'a> {
     pub(super) ports: Chosen,
     options: &'a StackOptions,
     database: [String; 3],
-    nats_url: String,
+    ground: &'a Ground,
     prefix: &'a str,
+    authority: &'a Authority,
 }
 
 impl<'a> Plan<'a> {
     pub(super) fn new(
         options: &'a StackOptions,
-        ground: &Ground,
+        ground: &'a Ground,
         database: &str,
         prefix: &'a str,
+        authority: &'a Authority,
     ) -> Result<Self> {
         let choose = |port: Option<u16>| port.map_or_else(free_port, Ok);
         let ports = Chosen {
@@ -87,20 +90,34 @@ impl<'a> Plan<'a> {
             nodes: (0..options.sender_nodes).map(|_| free_port()).collect::<Result<_>>()?,
         };
         let roles = [SUPERUSER, "muster_app", "muster_system"];
-        let database = roles.map(|role| ground.postgres().url(database, role));
-        Ok(Self { ports, options, database, nats_url: ground.nats().url(), prefix })
+        let database = roles.map(|role| ground.database_url(database, role));
+        let plan = Self { ports, options, database, ground, prefix, authority };
+        plan.issue()?;
+        Ok(plan)
     }
 
-    pub(super) fn endpoints(&self, ground: &Ground) -> Endpoints {
-        let Chosen { api, webhooks, status, simulator, .. } = self.ports;
+    /// Makes the certificate of each listener and each process that calls another.
+    fn issue(&self) -> Result<()> {
+        for listener in ["internal", "api", "status", "health"] {
+            self.authority.issue(listener, &tls::LOOPBACK)?;
+        }
+        self.authority.issue("sender-node", &tls::SENDER_NODE)?;
+        self.authority.issue("gateway", &tls::GATEWAY)?;
+        Ok(())
+    }
+
+    pub(super) fn endpoints(&self) -> Endpoints {
+        let Chosen { api, internal, webhooks, status, simulator, .. } = self.ports;
         Endpoints {
-            api_url: http(api),
-            status_url: http(status),
+            api_url: self.public(api),
+            status_url: self.public(status),
+            internal_url: https(internal),
+            certificates: self.authority.folder().display().to_string(),
             webhook_url: http(webhooks),
             simulator_url: http(simulator),
             operator_key: OPERATOR_KEY.to_owned(),
             postgres_url: self.database[0].clone(),
-            nats_url: ground.nats().url(),
+            nats_url: self.ground.nats().url(),
             nats_prefix: self.prefix.to_owned(),
         }
     }
@@ -122,6 +139,10 @@ impl<'a> Plan<'a> {
             .env(format!("MUSTER_KEK__KEYS__{}", KEK_ID.to_uppercase()), KEK)
             .env("MUSTER_CLAIM_DEADLINE_S", options.claim_deadline_s.to_string())
             .env("MUSTER_ORDER_DEADLINE_S", options.order_deadline_s.to_string())
+            .envs(self.ground.database_tls())
+            .envs(shows("INTERNAL", &self.authority.pair("internal")))
+            .env("MUSTER_INTERNAL__TLS__CLIENT_CA", self.authority.bundle())
+            .envs(self.publicly("API", "api"))
             .ready(Ready::Tcp(self.ports.internal));
         self.common(spec, Service::ControlPlane)
     }
@@ -132,7 +153,8 @@ impl<'a> Plan<'a> {
         let spec = Spec::new(&name, &binaries.sender_node)
             .env("MUSTER_NODE", &name)
             .env("MUSTER_ADMIN__LISTEN", loopback(port))
-            .env("MUSTER_CONTROL_PLANE__URL", http(self.ports.internal))
+            .envs(self.control_plane_for("sender-node"))
+            .envs(self.publicly("ADMIN", "health"))
             .ready(Ready::Tcp(port));
         self.common(spec, Service::SenderNode)
     }
@@ -142,16 +164,35 @@ impl<'a> Plan<'a> {
             .env("MUSTER_NODE", "gateway")
             .env("MUSTER_WEBHOOKS__LISTEN", loopback(self.ports.webhooks))
             .env("MUSTER_GRPC__LISTEN", loopback(self.ports.status))
-            .env("MUSTER_CONTROL_PLANE__URL", http(self.ports.internal))
+            .envs(self.control_plane_for("gateway"))
+            .envs(self.publicly("GRPC", "status"))
             .ready(Ready::Tcp(self.ports.webhooks));
         self.common(spec, Service::Gateway)
     }
 
+    /// How a process of ours calls the control-plane, by the certificate of this name.
+    fn control_plane_for(&self, name: &str) -> Vec<(String, OsString)> {
+        let mut settings = shows("CONTROL_PLANE", &self.authority.pair(name)).to_vec();
+        settings.push(("MUSTER_CONTROL_PLANE__TLS__CA".to_owned(), self.authority.bundle().into()));
+        settings.push(("MUSTER_CONTROL_PLANE__URL".to_owned(), https(self.ports.internal).into()));
+        settings
+    }
+
+    /// TLS of a listener for others, where the stack has it.
+    fn publicly(&self, section: &str, name: &str) -> Vec<(String, OsString)> {
+        if self.options.tls { shows(section, &self.authority.pair(name)).to_vec() } else { Vec::new() }
+    }
+
+    /// The URL of a listener for others.
+    fn public(&self, port: u16) -> String {
+        if self.options.tls { https(port) } else { http(port) }
+    }
+
     fn common(&self, spec: Spec, service: Service) -> Spec {
         let mut spec = spec
-            .env("MUSTER_NATS__URL", &self.nats_url)
+            .env("MUSTER_NATS__URL", self.ground.nats().url())
+            .envs(self.ground.nats_tls())
             .env("MUSTER_NATS__PREFIX", self.prefix)
-            .env("MUSTER_INTERNAL_TOKEN", INTERNAL_TOKEN)
             .env("MUSTER_PUBLIC_BASE_URL", http(self.ports.webhooks))
             .env("MUSTER_LOG__FILTER", &self.options.log_filter)
             .env("MUSTER_LOG__JSON", "false");
@@ -164,8 +205,8 @@ impl<'a> Plan<'a> {
     }
 }
 
-/// A control-plane like `first` on ports of its own, and the URL of its API.
-pub(super) fn another_control_plane(first: &Spec) -> Result<(Spec, String)> {
+/// A control-plane like `first` on ports of its own, and the URL of its API, which begins as that of the first.
+pub(super) fn another_control_plane(first: &Spec, api_url: &str) -> Result<(Spec, String)> {
     let (api, internal) = (free_port()?, free_port()?);
     let mut spec = first
         .clone()
@@ -173,7 +214,14 @@ pub(super) fn another_control_plane(first: &Spec) -> Result<(Spec, String)> {
         .env("MUSTER_INTERNAL__LISTEN", loopback(internal))
         .ready(Ready::Tcp(internal));
     spec.name = "control-plane-2".to_owned();
-    Ok((spec, http(api)))
+    let scheme = if api_url.starts_with("https") { https } else { http };
+    Ok((spec, scheme(api)))
+}
+
+/// The certificate that a section of the settings shows.
+fn shows(section: &str, pair: &Pair) -> [(String, OsString); 2] {
+    let setting = |name: &str| format!("MUSTER_{section}__TLS__{name}");
+    [(setting("CERTIFICATE"), pair.certificate.clone().into()), (setting("KEY"), pair.key.clone().into())]
 }
 
 fn loopback(port: u16) -> String {
@@ -182,4 +230,8 @@ fn loopback(port: u16) -> String {
 
 fn http(port: u16) -> String {
     format!("http://{}", loopback(port))
+}
+
+fn https(port: u16) -> String {
+    format!("https://{}", loopback(port))
 }

@@ -12,15 +12,18 @@ use crate::wait;
 /// How often the database is asked: seldom enough to cost a benchmark nothing.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// Messages on their way in campaigns that are not paused, and campaigns that are not wholly planned.
+/// Messages on their way in campaigns that are not paused, and campaigns that are not wholly planned; those of tenants
+/// that are not active wait.
 const UNSETTLED: &str = "
 SELECT (SELECT coalesce(sum(count), 0)::bigint
-        FROM campaign_counters JOIN campaigns ON campaigns.id = campaign_id
-        WHERE status IN (3, 4) OR (status = 2 AND state <> 3)),
-       (SELECT count(*) FROM campaigns WHERE state = 2 AND NOT planned)";
+        FROM campaign_counters n JOIN campaigns c ON c.id = n.campaign_id JOIN tenants t ON t.id = c.tenant_id
+        WHERE n.status IN (3, 4) OR (n.status = 2 AND c.state <> 3 AND t.state = 1)),
+       (SELECT count(*) FROM campaigns c JOIN tenants t ON t.id = c.tenant_id
+        WHERE c.state = 2 AND NOT c.planned AND t.state = 1)";
 
 impl Stack {
-    /// Waits until all of it is done. Messages that wait for a texter's click, or in a paused campaign, wait on.
+    /// Waits until all of it is done. Messages that wait for a texter's click, in a paused campaign, or for their tenant to
+    /// be resumed, wait on.
     pub async fn settled(&self, within: Duration) -> Result<()> {
         let deadline = Instant::now() + within;
         let left = || deadline.saturating_duration_since(Instant::now());
@@ -72,7 +75,7 @@ impl Stack {
     }
 
     async fn stream(&self, name: &str) -> Result<jetstream::stream::Stream> {
-        let nats = async_nats::connect(&self.endpoints.nats_url).await?;
+        let nats = self.nats().connect().await?;
         let name = format!("{}_{name}", self.endpoints.nats_prefix.to_uppercase());
         jetstream::new(nats).get_stream(&name).await.with_context(|| format!("the stream {name}"))
     }

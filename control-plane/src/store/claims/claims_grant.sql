@@ -11,6 +11,7 @@ WHERE s.message_id = wanted.message_id AND s.attempt = wanted.attempt AND s.stat
   -- The clocks of the recipient's area code, all of them, are in the window. Arrays begin at 1.
   AND greatest(t.open_minute, $9) <= ($7::smallint[])[substr(m.phone, 3, 3)::integer + 1]
   AND ($8::smallint[])[substr(m.phone, 3, 3)::integer + 1] < least(t.close_minute, $10)
+  AND t.state = $11
   AND NOT EXISTS (SELECT FROM opt_outs o WHERE o.tenant_id = m.tenant_id AND o.phone = m.phone)
 RETURNING s.message_id, s.attempt, s.tenant_id, s.campaign_id, n.account_id, m.phone AS phone_to,
           n.phone AS phone_from, m.body, c.media_urls,

@@ -1,0 +1,1 @@
+SELECT count(*) FROM contact_lists WHERE tenant_id = $1

@@ -1,0 +1,1 @@
+SELECT phone FROM contacts WHERE list_id = $1 AND phone = ANY ($2)

@@ -1,0 +1,1 @@
+DELETE FROM message_states WHERE message_id = ANY ($1)

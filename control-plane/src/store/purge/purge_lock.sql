@@ -1,0 +1,1 @@
+SELECT FROM tenants WHERE id = $1 AND state = $2 FOR NO KEY UPDATE SKIP LOCKED

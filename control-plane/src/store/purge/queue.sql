@@ -1,0 +1,4 @@
+DELETE FROM queue
+WHERE ctid = ANY (ARRAY(
+    SELECT x.ctid FROM campaigns c JOIN queue x ON x.campaign_id = c.id WHERE c.tenant_id = $1 LIMIT $2
+))

@@ -1,0 +1,1 @@
+DELETE FROM tenant_texts WHERE day BETWEEN 1 AND $1

@@ -1,0 +1,185 @@
+//! `suspend`: two organizations broadcast at the same time, and in the middle of it one of them is suspended and later
+//! resumed.
+//!
+//! No call for the suspended one may begin later than ten seconds after the suspension, while the other goes on to its end
+//! unharmed. Meanwhile people of the suspended one still say STOP, and receipts of what is out still come. After it is
+//! resumed its campaign goes on by itself, to everybody who was not texted yet and has not said STOP. In the end the
+//! ledger judges that everybody was texted exactly once.
+
+mod report;
+
+use std::time::{Duration, Instant, SystemTime};
+
+use anyhow::{Context, Result, ensure};
+use muster_proto::v1::{CampaignMode, MessageStatus, Provider};
+use muster_provider_sim::behaviour::Behaviour;
+use muster_provider_sim::control::InboundSpec;
+
+pub use self::report::Report;
+use super::Tell;
+use crate::client::open_count;
+use crate::contacts::{sending_numbers, tidy};
+use crate::lab::thousands;
+use crate::stack::{Organization, OrganizationOptions, Stack, StackOptions};
+use crate::wait;
+
+/// Numbers of each organization.
+const NUMBERS: usize = 28;
+/// One segment, whoever it is for.
+const TEMPLATE: &str = "Hi {first_name|neighbor}, the levee vote is on Tuesday. Can we count on you?";
+/// How long anything may take that is waited for, beyond what the sending itself takes.
+const WITHIN: Duration = Duration::from_secs(120);
+/// How often it is asked how far sending is.
+const PAUSE: Duration = Duration::from_millis(20);
+
+/// How to tell it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// How many texts, half of them of each organization.
+    #[arg(long, default_value_t = 20_000)]
+    pub texts: usize,
+    /// How long the numbers need for all texts, in seconds.
+    #[arg(long, default_value_t = 30)]
+    pub sending_s: u32,
+    /// How many people say STOP while their organization is suspended.
+    #[arg(long, default_value_t = 20)]
+    pub stops: usize,
+    /// What the contacts and the fates of the texts follow from.
+    #[arg(long, default_value_t = 11)]
+    pub seed: u64,
+}
+
+/// Tells it. An error where it cannot go on; otherwise the report says whether all is right.
+pub async fn suspend(options: Options, tell: Tell<'_>) -> Result<Report> {
+    let begun = Instant::now();
+    tell("starting PostgreSQL, NATS, control-plane, two sender nodes, gateway and simulator");
+    let stack =
+        Stack::start(StackOptions { behaviour: providers(), seed: options.seed, ..StackOptions::durable() })
+            .await?;
+    tell(&format!("importing {} contacts", thousands(options.texts)));
+    let half = options.texts / 2;
+    let (suspended, other) = tokio::try_join!(
+        Side::gather(&stack, &options, (Provider::Twilio, 0, options.texts - half)),
+        Side::gather(&stack, &options, (Provider::Telnyx, 1, half))
+    )?;
+    tokio::try_join!(
+        suspended.organization.client.start(&suspended.campaign),
+        other.organization.client.start(&other.campaign)
+    )?;
+    tell("both campaigns are under way");
+    suspended.is_sent(&stack, suspended.contacts / 4).await?;
+    let tenant = &suspended.organization.tenant;
+    stack.operator.suspend_tenant(tenant, "a story").await?;
+    let suspended_us = now_us()?;
+    tell("one of the two is suspended");
+    let (stopped, ()) = tokio::try_join!(people_stop(&stack, &suspended, options.stops), other.ends(&stack))?;
+    let before_resume = suspended.sent(&stack).await?;
+    tell(&format!(
+        "the other one has sent everything; of the suspended one {} texts wait",
+        thousands(suspended.contacts - before_resume.len())
+    ));
+    stack.operator.resume_tenant(tenant).await?;
+    let resumed_us = now_us()?;
+    tell("it is resumed");
+    stack.settled(WITHIN + Duration::from_secs(options.sending_s.into())).await?;
+    tell("checking against the simulator's ledger");
+    let verdict = stack.judge().await?;
+    let times = suspended.sent(&stack).await?;
+    let late = |time: &&u64| **time > suspended_us && **time < resumed_us;
+    let last_us = times.iter().filter(late).max().copied().unwrap_or(suspended_us);
+    let report = Report {
+        last_ms: (last_us - suspended_us) / 1_000,
+        suspended_ms: (resumed_us - suspended_us) / 1_000,
+        sent_before: before_resume.len() as u64,
+        sent_in_all: times.len() as u64,
+        sent_by_other: other.sent(&stack).await?.len() as u64,
+        expected: (suspended.contacts - stopped) as u64,
+        expected_of_other: other.contacts as u64,
+        stopped: stopped as u64,
+        opt_outs: stack.operator.list_opt_outs(tenant).await?.len() as u64,
+        verdict,
+        options,
+        wall: begun.elapsed(),
+    };
+    stack.stop().await?;
+    Ok(report)
+}
+
+/// Providers that take their time to answer, so that calls are open whenever something happens.
+fn providers() -> Behaviour {
+    Behaviour { answer_ms: [40, 250], receipt_ms: [500, 3_000], ..Behaviour::default() }
+}
+
+/// The time on the simulator's clock, which is this machine's.
+fn now_us() -> Result<u64> {
+    Ok(u64::try_from(SystemTime::now().duration_since(SystemTime::UNIX_EPOCH)?.as_micros())?)
+}
+
+/// People whose texts wait say STOP; and each is told by the gateway that it was taken. Returns how many.
+async fn people_stop(stack: &Stack, side: &Side, count: usize) -> Result<usize> {
+    let messages = stack.operator.list_messages(&side.organization.tenant, &side.campaign).await?;
+    let waiting = messages.iter().filter(|message| message.status() == MessageStatus::Queued);
+    // The last in line, so that none of them is on its way.
+    let people: Vec<_> = waiting.rev().take(count).collect();
+    for message in &people {
+        let (from, to) = (message.to.clone(), message.from.clone());
+        let stop = InboundSpec { from, to, body: "STOP".to_owned(), times: 1, ..InboundSpec::default() };
+        let posted = stack.simulator.inbound(&stop).await?;
+        let taken = posted.answers.iter().all(|answer| answer.is_some_and(|code| code / 100 == 2));
+        ensure!(taken, "the STOP was not taken: {posted:?}");
+    }
+    Ok(people.len())
+}
+
+/// An organization with its campaign.
+struct Side {
+    organization: Organization,
+    campaign: String,
+    contacts: usize,
+    sending: Duration,
+}
+
+impl Side {
+    async fn gather(
+        stack: &Stack,
+        options: &Options,
+        (provider, number, contacts): (Provider, usize, usize),
+    ) -> Result<Self> {
+        let numbers = sending_numbers((number + 1) * NUMBERS).split_off(number * NUMBERS);
+        #[expect(clippy::cast_precision_loss, reason = "texts are counted in thousands")]
+        let segments_per_second = contacts as f64 / NUMBERS as f64 / f64::from(options.sending_s.max(1));
+        let wanted =
+            OrganizationOptions { numbers, segments_per_second, ..OrganizationOptions::of(provider) };
+        let organization = stack.organization(wanted).await?;
+        let seed = options.seed.wrapping_mul(2).wrapping_add(number as u64);
+        let (list, imported) = organization.list("Voters", &tidy(seed, contacts).bytes).await?;
+        ensure!(usize::try_from(imported.imported_count)? == contacts, "the import lost rows: {imported:?}");
+        let campaign = organization.draft(CampaignMode::Broadcast, &list, TEMPLATE).await?;
+        let sending = Duration::from_secs(options.sending_s.into());
+        Ok(Self { organization, campaign, contacts, sending })
+    }
+
+    /// When each text of the organization was accepted, by the ledger.
+    async fn sent(&self, stack: &Stack) -> Result<Vec<u64>> {
+        let ledger = stack.simulator.ledger().await?;
+        let own = ledger.entries.iter().filter(|entry| *entry.account == *self.organization.account_sid);
+        Ok(own.map(|entry| entry.time_us).collect())
+    }
+
+    /// Waits until so many texts are sent.
+    async fn is_sent(&self, stack: &Stack, count: usize) -> Result<()> {
+        let enough = async || Ok((self.sent(stack).await?.len() >= count).then_some(()));
+        wait::until_every(PAUSE, "the first texts", WITHIN + self.sending, enough).await
+    }
+
+    /// Waits until the campaign has sent everything.
+    async fn ends(&self, stack: &Stack) -> Result<()> {
+        let ended = async || {
+            let report = stack.operator.report(&self.campaign).await?;
+            let whole = usize::try_from(report.message_count)? == self.contacts;
+            Ok((whole && open_count(&report) == 0).then_some(()))
+        };
+        let waited = wait::until_every(PAUSE, "the other campaign", WITHIN + self.sending, ended).await;
+        waited.with_context(|| format!("{} does not end", self.campaign))
+    }
+}
