@@ -29,7 +29,7 @@ fn streams_and_subjects_are_named_in_the_topology() {
 
 /// Who commits for a tenant without a change in the audit log, each with its reason.
 const COMMITS_WITHOUT_A_CHANGE: [(&str, &str, &str); 2] = [
-    ("commit_batch(", "control-plane/src/import.rs", "the import's own entry comes at its end"),
+    ("commit_batch(", "control-plane/src/import/bounds.rs", "the import's own entry comes at its end"),
     ("commit_entries(", "control-plane/src/audit/keeper.rs", "it writes nothing but entries"),
 ];
 

@@ -9,7 +9,7 @@ use muster_proto::v1::{
     AcceptInvitationRequest, ApiKey, BatchCreatePhoneNumbersRequest, CampaignMode, CreateInvitationResponse,
     CreateNumberPoolRequest, CreatePhoneNumberRequest, DeleteApiKeyRequest, DeleteInvitationRequest,
     DeleteMemberRequest, DeleteRoleRequest, GetCallerRequest, Member, NumberPool, PhoneNumber, Provider,
-    ProviderAccount, Role, RotateApiKeyRequest, UpdateMemberRequest, UpdateProviderAccountRequest,
+    ProviderAccount, Role, RotateApiKeyRequest, Tenant, UpdateMemberRequest, UpdateProviderAccountRequest,
     UpdateRoleRequest,
 };
 use muster_tests::stack::{Organization, OrganizationOptions};
@@ -344,8 +344,31 @@ impl World {
                 let told = self.told(&tenant, Value::Null, after);
                 Ok(Told { caller: "operator".to_owned(), tenant, ..told })
             }
-            _ => no_example(rpc),
+            "UpdateTenant" => {
+                let name = self.organization.tenant.clone();
+                let renamed =
+                    Tenant { name: name.clone(), display_name: "Renamed".to_owned(), ..Tenant::default() };
+                self.organization.client.update_tenant(renamed, &["display_name"]).await?;
+                Ok(self.told(&name, json!({"name": name}), json!({"displayName": "Renamed"})))
+            }
+            _ => self.tenants_life(rpc).await,
         }
+    }
+
+    /// The operator's verbs, from one to the next and back.
+    async fn tenants_life(&self, rpc: &str) -> Result<Told> {
+        let (operator, name) = (&self.operator, &self.organization.tenant);
+        let (from, to) = match rpc {
+            "SuspendTenant" => {
+                operator.suspend_tenant(name, "unpaid").await.map(|_| ("ACTIVE", "SUSPENDED"))?
+            }
+            "ResumeTenant" => operator.resume_tenant(name).await.map(|_| ("SUSPENDED", "ACTIVE"))?,
+            "DeleteTenant" => operator.delete_tenant(name, "").await.map(|_| ("ACTIVE", "DELETED"))?,
+            "UndeleteTenant" => operator.undelete_tenant(name).await.map(|_| ("DELETED", "ACTIVE"))?,
+            _ => return no_example(rpc),
+        };
+        let state = |state: &str| json!({"state": format!("TENANT_STATE_{state}")});
+        Ok(Told { caller: "operator".to_owned(), ..self.told(name, state(from), state(to)) })
     }
 
     async fn texting(&self, rpc: &str) -> Result<Told> {
