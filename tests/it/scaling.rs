@@ -5,6 +5,7 @@ use std::time::Duration;
 use anyhow::{Result, ensure};
 use muster_proto::v1::{CampaignMode, Provider};
 use muster_provider_sim::behaviour::Behaviour;
+use muster_tests::stack::Service;
 use muster_tests::{Stack, StackOptions, wait};
 
 use crate::scene::{self, TEMPLATE, WITHIN};
@@ -34,8 +35,10 @@ async fn two_control_planes_at_once_send_everything_once() -> Result<()> {
 #[tokio::test]
 async fn a_sender_node_that_is_asked_to_end_leaves_nothing_unconfirmed() -> Result<()> {
     let behaviour = Behaviour { answer_ms: [50, 150], ..scene::quick() };
-    let mut stack =
-        Stack::start(StackOptions { behaviour, sender_nodes: 2, ..StackOptions::default() }).await?;
+    // Few calls at once, so that the campaign takes seconds and the node ends in its middle.
+    let env = vec![(Service::SenderNode, "MUSTER_CALLS_MAX".to_owned(), "20".to_owned())];
+    let options = StackOptions { behaviour, sender_nodes: 2, env, ..StackOptions::default() };
+    let mut stack = Stack::start(options).await?;
     let (organization, list) = scene::organization(&stack, Provider::Twilio, 1_000).await?;
     let campaign = organization.draft(CampaignMode::Broadcast, &list, TEMPLATE).await?;
     organization.client.start(&campaign).await?;
