@@ -7,7 +7,7 @@ use std::time::Duration;
 use anyhow::{Context as _, ensure};
 use muster_runtime::config::{Log, Nats};
 use muster_runtime::tls::{ClientFiles, MutualServerFiles, ServerFiles};
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
@@ -55,7 +55,22 @@ pub struct Config {
     pub tenant_grace_days: u32,
 }
 
+/// The fewest characters of an operator's key.
+const OPERATOR_KEY_CHARS_MIN: usize = 24;
+
 impl Config {
+    /// Refuses an operator's key that could be guessed, or was forgotten: whoever has it may do anything.
+    pub(crate) fn check_operator_key(&self) -> anyhow::Result<()> {
+        let key = self.operator_key.expose_secret();
+        // Two dots would make it look like the token of an identity provider.
+        let plain = key.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'.');
+        ensure!(
+            key.len() >= OPERATOR_KEY_CHARS_MIN && plain,
+            "operator_key must have at least {OPERATOR_KEY_CHARS_MIN} visible ASCII characters, none of them a dot"
+        );
+        Ok(())
+    }
+
     /// How long a claim may stay without an outcome.
     pub fn claim_deadline(&self) -> Duration {
         Duration::from_secs(self.claim_deadline_s)

@@ -68,10 +68,11 @@ const INTERNAL_AGE_GRACE: Duration = Duration::from_secs(60);
 /// Runs the control-plane until it is asked to stop, then drains.
 ///
 /// # Errors
-/// Where it cannot start: no key to seal secrets under, a listener, PostgreSQL's or NATS's address, a stream that is not as it must be, or a
-/// database that does not answer or has no schema for too long.
+/// Where it cannot start: no key to seal secrets under, an operator's key that could be guessed, a listener, PostgreSQL's
+/// or NATS's address, a stream that is not as it must be, or a database that does not answer or has no schema for too long.
 pub async fn run(config: Config) -> anyhow::Result<()> {
     table::check()?;
+    config.check_operator_key()?;
     let config = Arc::new(config);
     let secrets = Secrets::new(&config.kek)?;
     let tasks = Tasks::default();

@@ -9,7 +9,8 @@ mod position;
 mod source;
 mod watch;
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use muster_domain::id::TenantId;
 use muster_proto::v1::status_service_server::StatusService;
@@ -18,7 +19,7 @@ use muster_runtime::access::layer::Call;
 use muster_runtime::bus::Bus;
 use muster_runtime::supervise::Tasks;
 use muster_runtime::{Error, Result, name};
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -30,10 +31,16 @@ use self::watch::Watch;
 /// Responses that wait for a slow watcher; then JetStream keeps the rest.
 const WAITING_MAX: usize = 4;
 
+/// A tenant may have one of so many parts of a gateway's places.
+const TENANTS_SHARE: usize = 5;
+
 /// Serves status streams.
 pub(crate) struct Watches {
     bus: Bus,
     places: Arc<Semaphore>,
+    /// The places of each tenant that watches, so that none takes those of all.
+    own_places: Arc<Mutex<HashMap<TenantId, Arc<Semaphore>>>>,
+    own_places_max: usize,
     tasks: Tasks,
 }
 
@@ -47,8 +54,29 @@ struct Asked {
 impl Watches {
     /// At most `watches_max` streams at once.
     pub(crate) fn new(bus: Bus, watches_max: usize, tasks: Tasks) -> Self {
-        let places = Arc::new(Semaphore::new(watches_max.min(Semaphore::MAX_PERMITS)));
-        Self { bus, places, tasks }
+        let watches_max = watches_max.min(Semaphore::MAX_PERMITS);
+        let places = Arc::new(Semaphore::new(watches_max));
+        let own_places_max = (watches_max / TENANTS_SHARE).max(1);
+        Self { bus, places, own_places: Arc::default(), own_places_max, tasks }
+    }
+
+    /// A place for one more watcher of a tenant's.
+    fn place(&self, tenant: TenantId) -> Result<[OwnedSemaphorePermit; 2]> {
+        let own = {
+            let mut own_places = self.own_places.lock().unwrap_or_else(PoisonError::into_inner);
+            own_places.retain(|_, places| places.available_permits() < self.own_places_max);
+            own_places.entry(tenant).or_insert_with(|| Arc::new(Semaphore::new(self.own_places_max))).clone()
+        };
+        let taken = |places: Arc<Semaphore>, whose| {
+            places.try_acquire_owned().map_err(|_full| {
+                let message = format!("{whose} as many watchers as it can; try again later");
+                Error::exhausted("TOO_MANY_WATCHES", message)
+            })
+        };
+        Ok([
+            taken(own, "your organization has at this gateway")?,
+            taken(self.places.clone(), "this gateway has")?,
+        ])
     }
 
     fn asked(request: Request<WatchStatusRequest>) -> Result<Asked> {
@@ -69,12 +97,7 @@ impl Watches {
 
     async fn watch(&self, request: Request<WatchStatusRequest>) -> Result<Responses> {
         let asked = Self::asked(request)?;
-        let place = self.places.clone().try_acquire_owned().map_err(|_full| {
-            Error::exhausted(
-                "TOO_MANY_WATCHES",
-                "this gateway has as many watchers as it can; try again later",
-            )
-        })?;
+        let place = self.place(asked.tenant)?;
         let source = Source::open(self.bus.clone(), asked.tenant, asked.from).await?;
         let (responses, stream) = mpsc::channel(WAITING_MAX);
         let watch = Watch {

@@ -120,8 +120,8 @@ impl Credential {
     /// UNAUTHENTICATED where there is none.
     pub fn of(headers: &http::HeaderMap) -> Result<Self> {
         let value = headers.get(http::header::AUTHORIZATION).and_then(|value| value.to_str().ok());
-        let bearer =
-            value.and_then(|value| value.strip_prefix("Bearer ")).ok_or_else(Error::unauthenticated)?;
+        let bearer = value.and_then(|value| value.strip_prefix("Bearer "));
+        let bearer = bearer.filter(|bearer| !bearer.is_empty()).ok_or_else(Error::unauthenticated)?;
         Ok(Self(bearer.into()))
     }
 

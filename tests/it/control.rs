@@ -1,7 +1,7 @@
 //! Pausing, resuming and canceling: nothing is sent that was not granted before.
 
 use anyhow::{Result, ensure};
-use muster_proto::v1::{CampaignMode, CampaignState, MessageStatus, Provider};
+use muster_proto::v1::{CampaignMode, CampaignState, MessageStatus, Provider, Tenant};
 use muster_tests::client::{Seen, open_count};
 use muster_tests::stack::{Organization, OrganizationOptions};
 use muster_tests::{Stack, contacts, wait};
@@ -25,6 +25,37 @@ pub(crate) async fn under_way(stack: &Stack) -> Result<(Organization, String)> {
     let some = |seen: &Seen| seen.count(MessageStatus::Sent) + seen.count(MessageStatus::Delivered) >= 5;
     watch.until("the first texts", WITHIN, some).await?;
     Ok((organization, campaign))
+}
+
+#[tokio::test]
+async fn a_broadcast_waits_once_its_tenant_may_not_broadcast_any_more() -> Result<()> {
+    let stack = scene::stack(scene::quick()).await?;
+    let (organization, campaign) = under_way(&stack).await?;
+    let client = &organization.client;
+    let allow = async |broadcast_allowed| {
+        let tenant = Tenant { name: organization.tenant.clone(), broadcast_allowed, ..Tenant::default() };
+        stack.operator.update_tenant(tenant, &["broadcast_allowed"]).await
+    };
+    allow(false).await?;
+    let withdrawn = async || {
+        let ordered = scene::count(&organization, &campaign, MessageStatus::Ordered).await?;
+        let claimed = scene::count(&organization, &campaign, MessageStatus::Claimed).await?;
+        Ok((ordered + claimed == 0).then_some(()))
+    };
+    wait::until("nothing to be on its way", WITHIN, withdrawn).await?;
+    let sent = stack.simulator.stats().await?.accepted;
+    client.pause(&campaign).await?;
+    refused(client.resume(&campaign).await, Code::FailedPrecondition)?;
+    let later = stack.simulator.stats().await?.accepted;
+    ensure!(sent == later && sent < CONTACTS as u64, "{sent} texts went out, then {later}");
+
+    allow(true).await?;
+    client.resume(&campaign).await?;
+    stack.settled(WITHIN).await?;
+    let verdict = stack.judge().await?;
+    verdict.demand()?;
+    ensure!(verdict.delivered == CONTACTS as u64, "{verdict:?}");
+    Ok(())
 }
 
 #[tokio::test]

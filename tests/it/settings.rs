@@ -48,7 +48,7 @@ async fn without_a_usable_kek_the_control_plane_does_not_start_and_says_why() ->
         ("MUSTER_INTERNAL__TLS__CERTIFICATE", "control-plane.crt"),
         ("MUSTER_INTERNAL__TLS__KEY", "control-plane.key"),
         ("MUSTER_INTERNAL__TLS__CLIENT_CA", "ca.crt"),
-        ("MUSTER_OPERATOR_KEY", "key"),
+        ("MUSTER_OPERATOR_KEY", "operator-key-for-local-use-only"),
         ("MUSTER_PUBLIC_BASE_URL", "http://127.0.0.1:1"),
     ];
     let current = ("MUSTER_KEK__CURRENT", "k1");
@@ -65,6 +65,27 @@ async fn without_a_usable_kek_the_control_plane_does_not_start_and_says_why() ->
             let said = said(command, &[&others[..], kek].concat()).await?;
             ensure!(said.contains(why) && !said.contains("aHVudGVyMg"), "{command} with {kek:?}: {said}");
         }
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_key_of_the_operator_that_could_be_guessed_is_refused() -> Result<()> {
+    let others = [
+        ("MUSTER_DATABASE__APP_URL", "postgres://muster_app@127.0.0.1:1/muster"),
+        ("MUSTER_DATABASE__SYSTEM_URL", "postgres://muster_system@127.0.0.1:1/muster"),
+        ("MUSTER_NATS__URL", "nats://127.0.0.1:1"),
+        ("MUSTER_API__LISTEN", "127.0.0.1:0"),
+        ("MUSTER_INTERNAL__LISTEN", "127.0.0.1:0"),
+        ("MUSTER_INTERNAL__TLS__CERTIFICATE", "control-plane.crt"),
+        ("MUSTER_INTERNAL__TLS__KEY", "control-plane.key"),
+        ("MUSTER_INTERNAL__TLS__CLIENT_CA", "ca.crt"),
+        ("MUSTER_PUBLIC_BASE_URL", "http://127.0.0.1:1"),
+        ("MUSTER_KEK__CURRENT", "k1"),
+    ];
+    for key in ["", "short", "long-enough.but.like-a-token"] {
+        let said = said("serve", &[&others[..], &[("MUSTER_OPERATOR_KEY", key)]].concat()).await?;
+        ensure!(said.contains("operator_key must have") && !said.contains("enough"), "{key}: {said}");
     }
     Ok(())
 }

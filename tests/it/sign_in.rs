@@ -104,3 +104,20 @@ async fn a_token_that_is_not_for_the_tenant_opens_nothing() -> Result<()> {
     let no_url = pin(&stack.operator, &second.tenant, "ftp://issuer.example.org", AUDIENCE).await;
     scene::refused(no_url, Code::InvalidArgument)
 }
+
+#[tokio::test]
+async fn another_identity_provider_knows_nobody_by_the_names_of_the_one_before() -> Result<()> {
+    let (stack, issuer, organization) = scene().await?;
+    let (client, tenant) = (&organization.client, &organization.tenant);
+    let (member, _) = client.join(tenant, EMAIL, "roles/viewer").await?;
+    let amina = with_token(client, &issuer, &claims(&issuer, "1", EMAIL))?;
+    ensure!(name(&amina).await? == member.name);
+
+    let next = Issuer::start().await?;
+    pin(&stack.operator, tenant, next.url(), AUDIENCE).await?;
+    let stranger = with_token(client, &next, &claims(&next, "1", "stranger@example.org"))?;
+    scene::refused(name(&stranger).await, Code::Unauthenticated)?;
+    let amina = with_token(client, &next, &claims(&next, "77", EMAIL))?;
+    ensure!(name(&amina).await? == member.name);
+    Ok(())
+}

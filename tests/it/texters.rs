@@ -110,6 +110,9 @@ async fn a_texter_clicks_in_their_own_name_alone() -> Result<()> {
     let reason = status.get_details_error_info().context("an ErrorInfo")?.reason;
     ensure!(reason == "NOT_ASSIGNED", "{status:?}");
     amina.send(first, &name, "").await?;
+    // Whoever clicked may ask again, and sees their own text; another sees nothing of it, now that it is sent.
+    amina.send(first, "", "").await?;
+    refused(bruno.send(first, "", "").await, Code::FailedPrecondition)?;
 
     // The organization's own front end names whom it clicks for: a member, or a name of its own.
     let front_end = &organization.client;

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 
 use anyhow::{Context, Result, ensure};
 use muster_proto::v1::{MessageStatus, Provider, StatusChange, WatchStatusRequest, WatchStatusResponse};
-use muster_tests::stack::Organization;
+use muster_tests::stack::{Organization, Service};
+use muster_tests::{Stack, StackOptions, wait};
 use tonic::{Code, Streaming};
 
 use crate::fields::field;
@@ -73,5 +74,20 @@ async fn a_token_that_is_none_is_refused_by_name() -> Result<()> {
         let status = error.downcast::<tonic::Status>()?;
         ensure!(status.code() == Code::InvalidArgument && field(&status)? == "resume_token", "{status:?}");
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_tenant_takes_the_places_of_all_watchers() -> Result<()> {
+    let env = vec![(Service::Gateway, "MUSTER_GRPC__WATCHES_MAX".to_owned(), "5".to_owned())];
+    let stack = Stack::start(StackOptions { env, ..StackOptions::default() }).await?;
+    let (first, _) = scene::organization(&stack, Provider::Twilio, 1).await?;
+    let (second, _) = scene::organization(&stack, Provider::Telnyx, 1).await?;
+    let open = watch(&first, "").await?;
+    scene::refused(watch(&first, "").await, Code::ResourceExhausted)?;
+    drop(watch(&second, "").await?);
+    drop(open);
+    let again = async || Ok(watch(&first, "").await.ok());
+    drop(wait::until("the place to be free again", WITHIN, again).await?);
     Ok(())
 }

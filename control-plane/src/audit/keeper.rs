@@ -25,6 +25,9 @@ use crate::db::{Database, Result, TenantTx};
 
 /// Records that may wait, and that are written at once.
 const WAITING_MAX: usize = 1_024;
+/// Records of one tenant that are written at once, some ten times a second; the rest of a flood is counted. Nobody can
+/// delete them, so nobody shall be able to fill the disk with them.
+const OF_ONE_TENANT_MAX: usize = 20;
 /// How long records are gathered, so that many share a transaction.
 const GATHERED_FOR: Duration = Duration::from_millis(100);
 /// How often the log says what was counted.
@@ -113,7 +116,10 @@ async fn write(db: &Database, records: &mut Vec<(TenantId, Record)>, counts: &Co
     for (tenant, record) in records.drain(..) {
         by_tenant.entry(tenant).or_default().push(record);
     }
-    for (tenant, records) in by_tenant {
+    for (tenant, mut records) in by_tenant {
+        let flood = records.len().saturating_sub(OF_ONE_TENANT_MAX);
+        counts.lost.fetch_add(u64::try_from(flood).unwrap_or(u64::MAX), Ordering::Relaxed);
+        records.truncate(OF_ONE_TENANT_MAX);
         let count = records.len();
         if let Err(error) = write_tenant(db, tenant, records).await {
             tracing::warn!(%error, count, "calls that changed nothing are missing in the audit log");

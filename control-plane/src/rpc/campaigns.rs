@@ -195,9 +195,15 @@ impl Api {
             }
             campaign
         };
-        if campaign.mode == Mode::Broadcast && !self.broadcast_allowed(tenant).await? {
+        self.check_broadcast(tenant, campaign.mode).await?;
+        Ok(())
+    }
+
+    /// Refuses to send a broadcast of a tenant that may not.
+    async fn check_broadcast(&self, tenant: TenantId, mode: Mode) -> Result<()> {
+        if mode == Mode::Broadcast && !self.broadcast_allowed(tenant).await? {
             let message = "the tenant may not broadcast; each of its texts needs a texter's click";
-            return Err(Error::precondition("BROADCAST_NOT_ALLOWED", message).into());
+            return Err(Error::precondition("BROADCAST_NOT_ALLOWED", message));
         }
         Ok(())
     }
@@ -317,6 +323,14 @@ impl CampaignService for Api {
     ) -> Result<Response<Campaign>, Status> {
         let (caller, act) = Act::of(&request)?;
         let name = request.into_inner().name;
+        let (tenant, id) = resource(caller, CAMPAIGN, &name, "name")?;
+        let campaign = {
+            let mut client = self.db.app().await?;
+            campaign_get(&TenantTx::begin(&mut client, tenant).await?, id).await?
+        };
+        if let Some(campaign) = campaign {
+            self.check_broadcast(tenant, campaign.mode).await?;
+        }
         self.move_campaign((caller, act), &name, &[CampaignState::Paused], CampaignState::Running).await
     }
 

@@ -17,11 +17,11 @@ use tonic::{Request, Response, Status};
 use crate::audit::Act;
 use crate::db::{self, Micros, SystemTx, TenantTx};
 use crate::hours::{self, Window};
-use crate::quota::{Quota, Quotas};
+use crate::quota::Quota;
 use crate::rpc::{Api, caller, display_name, missing, page, reference, required};
 use crate::store::contacts::contact_lists_count;
 use crate::store::keys::keys_count;
-use crate::store::members::members_count;
+use crate::store::members::{members_count, members_forget_subjects};
 use crate::store::numbers::pool_get;
 use crate::store::tenants::{
     self, TenantState, tenant_get, tenant_insert, tenant_lock, tenant_update, tenants_list,
@@ -169,6 +169,9 @@ impl Api {
             return Ok(encode(tenant));
         }
         self.check_pins(&before, &tenant)?;
+        if tenant.identity_provider != before.identity_provider {
+            members_forget_subjects(&tx, id.0).await?;
+        }
         tenant_update(&tx, &mut tenant).await.map_err(taken)?;
         let after = encode(tenant);
         tx.commit(act.changed(&encode(before), &after)?).await?;
@@ -204,9 +207,11 @@ impl TenantService for Api {
         let id = TenantId(clock::new_id());
         let mut tenant = tenant_insert(&tx, id, &title, wanted.broadcast_allowed).await?;
         let tx = tx.narrow(id).await?;
-        change::apply(&mut tenant, &wanted, &["quotas", "identity_provider"])?;
-        if tenant.quotas != Quotas::default() || tenant.identity_provider.is_some() {
-            self.check_pins(&tenant, &tenant)?;
+        let inserted = tenant.clone();
+        // A pool can only be there once the tenant is.
+        change::apply(&mut tenant, &wanted, &["quotas", "identity_provider", "settings.sending_hours"])?;
+        if tenant != inserted {
+            self.check_pins(&inserted, &tenant)?;
             tenant_update(&tx, &mut tenant).await.map_err(taken)?;
         }
         let tenant = encode(tenant);

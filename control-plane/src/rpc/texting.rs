@@ -19,7 +19,7 @@ use crate::rpc::campaigns::CAMPAIGN;
 use crate::rpc::messages::{MESSAGE, encode};
 use crate::rpc::{Api, resource};
 use crate::store::campaigns::{Campaign, CampaignState, Mode, campaign_get};
-use crate::store::conversations::conversation_assign;
+use crate::store::conversations::{conversation_assign, conversation_is_of};
 use crate::store::messages::{
     self, assignment_end, assignments_claim, message_expire_time_set, message_get, messages_get,
 };
@@ -89,7 +89,7 @@ async fn click(
 ) -> Result<()> {
     running(campaign)?;
     if !assignment_end(tx, campaign.id, message.id, texter).await? {
-        return Err(Error::precondition("NOT_ASSIGNED", "the message is not assigned to this texter"));
+        return Err(not_assigned());
     }
     let now = Micros::now();
     if open_at(&message.to, window, now) != now {
@@ -121,6 +121,25 @@ async fn message_of(tx: &TenantTx<'_>, id: Uuid, name: &str) -> Result<messages:
     message_get(tx, id).await?.ok_or_else(|| Error::not_found(name))
 }
 
+/// A message that was sent before, where the caller may see it: those whom they have texted themselves are theirs to see,
+/// and all others need the permission.
+async fn theirs(
+    tx: &TenantTx<'_>,
+    caller: Caller,
+    texter: &str,
+    message: messages::Message,
+) -> Result<messages::Message> {
+    if caller.may(Permission::MessagesRead) || conversation_is_of(tx, &message, texter).await? {
+        Ok(message)
+    } else {
+        Err(not_assigned())
+    }
+}
+
+fn not_assigned() -> Error {
+    Error::precondition("NOT_ASSIGNED", "the message is not assigned to this texter")
+}
+
 impl Api {
     async fn send(
         &self,
@@ -134,7 +153,7 @@ impl Api {
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let message = message_of(&tx, id, &request.name).await?;
         if message.status != MessageStatus::Created.code() {
-            return Ok(message);
+            return theirs(&tx, caller, texter, message).await;
         }
         let campaign = campaign_get(&tx, message.campaign).await?;
         let campaign = campaign.ok_or_else(|| Error::not_found(&request.name))?;
@@ -145,7 +164,8 @@ impl Api {
             }
             // Another click of the same texter may have been faster by a moment: that one counts.
             let now = message_of(&tx, id, &request.name).await?;
-            return if now.status == MessageStatus::Created.code() { Err(error) } else { Ok(now) };
+            let sent = now.status != MessageStatus::Created.code();
+            return if sent { theirs(&tx, caller, texter, now).await } else { Err(error) };
         }
         let before = named(tenant, &message);
         let message = message_of(&tx, id, &request.name).await?;

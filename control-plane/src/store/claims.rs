@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx};
 use crate::hours::{Minutes, Window, minutes, open_at};
-use crate::store::campaigns::CampaignState;
+use crate::store::campaigns::{CampaignState, Mode};
 use crate::store::tenants::TenantState;
 use crate::store::transitions::{Attempt, Owner, Transition, attempt_code};
 use crate::store::{execute, query};
@@ -83,6 +83,7 @@ pub(crate) async fn claims_grant(
     let to = Decision::Claim.to().code();
     let running = CampaignState::Running as i16;
     let active = TenantState::Active.code();
+    let click = Mode::Click as i16;
     let sql = include_str!("claims/claims_grant.sql");
     let Minutes { smallest, largest } = minutes(now);
     let rows = query(
@@ -100,6 +101,7 @@ pub(crate) async fn claims_grant(
             &hours.open,
             &hours.close,
             &active,
+            &click,
         ],
     )
     .await?;

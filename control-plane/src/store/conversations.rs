@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx, TenantTx};
 use crate::store::messages::Message;
-use crate::store::{Page, execute, query};
+use crate::store::{Page, execute, query, query_one};
 
 /// What a reply asks for, numbered as in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,12 @@ pub(crate) async fn conversation_assign(
     let sql = include_str!("conversations/conversation_assign.sql");
     execute(tx, sql, &[&message.to, &message.from, &texter, &now]).await?;
     Ok(())
+}
+
+/// Whether `texter` is the last who sent to this message's recipient from its number.
+pub(crate) async fn conversation_is_of(tx: &TenantTx<'_>, message: &Message, texter: &str) -> Result<bool> {
+    let sql = include_str!("conversations/conversation_is_of.sql");
+    Ok(query_one(tx, sql, &[&message.to, &message.from, &texter]).await?.get(0))
 }
 
 /// The tenant's replies; only those to `texter`, where there is one.

@@ -122,6 +122,12 @@ pub(crate) async fn members_count(tx: &Transaction<'_>, tenant: Uuid, now: Micro
     Ok(query_one(tx, include_str!("members/members_count.sql"), &[&tenant, &now]).await?.get(0))
 }
 
+/// Forgets what the tenant's identity provider calls its members: the same subject at another provider is somebody else.
+pub(crate) async fn members_forget_subjects(tx: &TenantTx<'_>, tenant: Uuid) -> Result<()> {
+    execute(tx, include_str!("members/members_forget_subjects.sql"), &[&tenant]).await?;
+    Ok(())
+}
+
 /// Lets nobody else change who of the tenant has which role until this transaction ends.
 pub(crate) async fn members_lock(tx: &TenantTx<'_>, tenant: Uuid) -> Result<()> {
     execute(tx, include_str!("members/members_lock.sql"), &[&tenant]).await?;

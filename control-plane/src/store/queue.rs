@@ -5,7 +5,7 @@ use muster_domain::status::Decision;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx};
-use crate::store::campaigns::CampaignState;
+use crate::store::campaigns::{CampaignState, Mode};
 use crate::store::tenants::TenantState;
 use crate::store::transitions::Attempt;
 use crate::store::{execute, query};
@@ -26,7 +26,10 @@ pub(crate) struct QueuedCampaign {
 
 /// The campaigns of active tenants that have anything in the queue.
 pub(crate) async fn queued_campaigns(tx: &SystemTx<'_>) -> Result<Vec<QueuedCampaign>> {
-    let rows = query(tx, include_str!("queue/queued_campaigns.sql"), &[&TenantState::Active.code()]).await?;
+    let sql = include_str!("queue/queued_campaigns.sql");
+    let (active, running, click) =
+        (TenantState::Active.code(), CampaignState::Running as i16, Mode::Click as i16);
+    let rows = query(tx, sql, &[&active, &running, &click]).await?;
     let campaigns = rows.into_iter().map(|row| QueuedCampaign {
         id: row.get("id"),
         tenant: row.get("tenant_id"),

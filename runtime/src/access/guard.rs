@@ -24,6 +24,9 @@ const AGAIN: Duration = Duration::from_secs(1);
 /// credential is good for 5 seconds at the most.
 const GOOD_FOR: Duration = Duration::from_secs(3);
 
+/// How long a first look may take after nobody has read or written for so long that nothing is known of the credential.
+const CAUGHT_UP_WITHIN: Duration = Duration::from_secs(1);
+
 /// Looks whether a call may go on.
 #[derive(Clone)]
 pub(super) struct Guard<A> {
@@ -71,6 +74,9 @@ pub(super) struct Guarded<A> {
     /// The end, where no look finds the credential good before.
     end: Pin<Box<Sleep>>,
     looking: Option<Looking>,
+    /// Whether nothing may pass before a look has found the credential good: whoever reads or writes was away for longer
+    /// than it was known to be.
+    held: bool,
     ended: bool,
 }
 
@@ -78,7 +84,7 @@ impl<A: Authenticate> Guarded<A> {
     /// `body`, for as long as `guard` lets it.
     pub(super) fn new(body: tonic::body::Body, way: Way, guard: Guard<A>) -> Self {
         let [next, end] = [AGAIN, GOOD_FOR].map(|pause| Box::pin(sleep_until(after(pause))));
-        Self { body, way, guard, next, end, looking: None, ended: false }
+        Self { body, way, guard, next, end, looking: None, held: false, ended: false }
     }
 
     /// Ready with why the call may not go on.
@@ -87,7 +93,10 @@ impl<A: Authenticate> Guarded<A> {
             if let Some(looking) = &mut self.looking {
                 match looking.as_mut().poll(context) {
                     Poll::Pending => return self.poll_end(context),
-                    Poll::Ready(Ok(())) => self.end.as_mut().reset(after(GOOD_FOR)),
+                    Poll::Ready(Ok(())) => {
+                        self.end.as_mut().reset(after(GOOD_FOR));
+                        self.held = false;
+                    }
                     // Nobody has said that the credential is bad, and it was good a moment ago.
                     Poll::Ready(Err(error)) if error.code() == Code::Unavailable => {}
                     Poll::Ready(Err(error)) => return Poll::Ready(error),
@@ -97,6 +106,11 @@ impl<A: Authenticate> Guarded<A> {
             }
             if self.next.as_mut().poll(context).is_pending() {
                 return self.poll_end(context);
+            }
+            // Nobody has polled since the end: it was not reached for want of an answer, but of a question.
+            if self.end.deadline() <= after(Duration::ZERO) {
+                self.end.as_mut().reset(after(CAUGHT_UP_WITHIN));
+                self.held = true;
             }
             self.looking = Some(Box::pin(self.guard.clone().look()));
         }
@@ -141,6 +155,9 @@ impl<A: Authenticate> Body for Guarded<A> {
                 Way::Out => trailers(error.into()),
             }));
         }
+        if this.held {
+            return Poll::Pending;
+        }
         Pin::new(&mut this.body).poll_frame(context)
     }
 
@@ -150,5 +167,50 @@ impl<A: Authenticate> Body for Guarded<A> {
 
     fn size_hint(&self) -> SizeHint {
         self.body.size_hint()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_domain::permission::Permission;
+
+    use super::*;
+    use crate::access::table::rule;
+
+    /// Knows the caller until it is told otherwise.
+    #[derive(Clone)]
+    struct Knows(bool);
+
+    impl Authenticate for Knows {
+        async fn caller(&self, _: &Credential) -> Result<Caller> {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+            if self.0 { Ok(Caller::Operator) } else { Err(Error::unauthenticated()) }
+        }
+    }
+
+    fn guarded(knows: Knows) -> Guarded<Knows> {
+        let headers = HeaderMap::from_iter([(
+            http::header::AUTHORIZATION,
+            http::HeaderValue::from_static("Bearer somebody"),
+        )]);
+        let credential = Credential::of(&headers).expect("a credential");
+        let rule = rule("/muster.v1.CampaignService/GetCampaign").expect("a rule");
+        assert!(Caller::Operator.may(Permission::CampaignsRead));
+        let body = tonic::body::Body::new(http_body_util::Full::new(Bytes::from_static(b"data")));
+        Guarded::new(body, Way::In, Guard::new(knows, credential, Caller::Operator, rule))
+    }
+
+    async fn frame(guarded: &mut Guarded<Knows>) -> Option<std::result::Result<Frame<Bytes>, Status>> {
+        std::future::poll_fn(|context| Pin::new(&mut *guarded).poll_frame(context)).await
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_stream_that_nobody_read_for_long_goes_on_after_a_look() {
+        for (knows, goes_on) in [(true, true), (false, false)] {
+            let mut guarded = guarded(Knows(knows));
+            tokio::time::advance(Duration::from_secs(60)).await;
+            let first = frame(&mut guarded).await.expect("a frame or a refusal");
+            assert_eq!(first.is_ok(), goes_on, "{first:?}");
+        }
     }
 }

@@ -10,7 +10,7 @@ use crate::Result;
 use crate::key::KeyHash;
 
 /// How long it is remembered who a caller is. A gateway asks the control-plane, which remembers as well; an open stream
-/// asks every 2 seconds. All of it together stays below the 5 seconds after which a revoked credential is good nowhere.
+/// asks every second. All of it together stays below the 5 seconds after which a revoked credential is good nowhere.
 pub const REMEMBERED: Duration = Duration::from_secs(1);
 /// Callers remembered at most.
 const CALLERS_MAX: u64 = 10_000;

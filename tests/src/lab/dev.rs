@@ -140,7 +140,9 @@ pub(super) fn print_endpoints(endpoints: &Endpoints, logs: &str) {
     println!("    -H 'authorization: Bearer {operator_key}' \\");
     println!("    -d '{{\"tenant\": {{\"display_name\": \"Neighbors\", \"broadcast_allowed\": true}}}}' \\");
     println!("    {api_url}/muster.v1.TenantService/CreateTenant\n");
-    println!("Open an account at the simulator, then give it to a provider account as its base_url:\n");
+    println!(
+        "Open an account at the simulator, then give it to a provider account as its base_url, with the operator's key:\n"
+    );
     println!("  curl {simulator_url}/sim/accounts -d '{{\"provider\": \"twilio\", \\");
     println!("    \"account_sid\": \"AC0123456789abcdef0123456789abcdef\", \"api_secret\": \"secret\"}}'\n");
     println!("Ctrl-C ends all of it.");

@@ -8,6 +8,7 @@ JOIN phone_numbers n ON n.id = m.number_id
 WHERE s.message_id = wanted.message_id AND s.attempt = wanted.attempt AND s.status = $3
   AND s.expire_time > $5
   AND c.state = $6
+  AND (c.mode = $12 OR t.broadcast_allowed)
   -- The clocks of the recipient's area code, all of them, are in the window. Arrays begin at 1.
   AND greatest(t.open_minute, $9) <= ($7::smallint[])[substr(m.phone, 3, 3)::integer + 1]
   AND ($8::smallint[])[substr(m.phone, 3, 3)::integer + 1] < least(t.close_minute, $10)

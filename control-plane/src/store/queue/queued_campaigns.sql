@@ -12,3 +12,5 @@ FROM hop
 JOIN campaigns c ON c.id = hop.campaign_id
 JOIN tenants t ON t.id = c.tenant_id
 WHERE t.state = $1
+  -- A tenant that may not broadcast any more: its broadcasts wait.
+  AND (c.state <> $2 OR c.mode = $3 OR t.broadcast_allowed)

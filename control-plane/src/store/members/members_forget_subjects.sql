@@ -1,0 +1,1 @@
+UPDATE members SET subject = NULL WHERE tenant_id = $1 AND subject IS NOT NULL
