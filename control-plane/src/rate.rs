@@ -10,10 +10,9 @@ use std::time::Duration;
 
 use moka::future::Cache;
 use muster_domain::id::TenantId;
-use muster_runtime::access::layer::Call;
+use muster_runtime::access::layer::{Call, refuse};
 use muster_runtime::access::{Caller, Principal};
 use muster_runtime::{Result, clock};
-use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
 
@@ -139,7 +138,7 @@ where
                 request.extensions().get()
                 && let Err(error) = rates.admit(*tenant).await
             {
-                return Ok(Status::from(error).into_http());
+                return Ok(refuse(request, error).await);
             }
             inner.call(request).await
         })

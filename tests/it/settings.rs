@@ -3,6 +3,19 @@
 use anyhow::{Result, ensure};
 use muster_tests::binaries;
 
+/// What the control-plane needs beside its keys; nothing of it is there.
+const OTHERS: [(&str, &str); 9] = [
+    ("MUSTER_DATABASE__APP_URL", "postgres://muster_app@127.0.0.1:1/muster"),
+    ("MUSTER_DATABASE__SYSTEM_URL", "postgres://muster_system@127.0.0.1:1/muster"),
+    ("MUSTER_NATS__URL", "nats://127.0.0.1:1"),
+    ("MUSTER_API__LISTEN", "127.0.0.1:0"),
+    ("MUSTER_INTERNAL__LISTEN", "127.0.0.1:0"),
+    ("MUSTER_INTERNAL__TLS__CERTIFICATE", "control-plane.crt"),
+    ("MUSTER_INTERNAL__TLS__KEY", "control-plane.key"),
+    ("MUSTER_INTERNAL__TLS__CLIENT_CA", "ca.crt"),
+    ("MUSTER_PUBLIC_BASE_URL", "http://127.0.0.1:1"),
+];
+
 /// Runs the control-plane with these settings and no others, and gives what it said when it had failed.
 async fn said(subcommand: &str, settings: &[(&str, &str)]) -> Result<String> {
     let program = &binaries::binaries().await?.control_plane;
@@ -39,18 +52,7 @@ async fn a_migration_passes_over_what_the_service_is_told() -> Result<()> {
 
 #[tokio::test]
 async fn without_a_usable_kek_the_control_plane_does_not_start_and_says_why() -> Result<()> {
-    let others = [
-        ("MUSTER_DATABASE__APP_URL", "postgres://muster_app@127.0.0.1:1/muster"),
-        ("MUSTER_DATABASE__SYSTEM_URL", "postgres://muster_system@127.0.0.1:1/muster"),
-        ("MUSTER_NATS__URL", "nats://127.0.0.1:1"),
-        ("MUSTER_API__LISTEN", "127.0.0.1:0"),
-        ("MUSTER_INTERNAL__LISTEN", "127.0.0.1:0"),
-        ("MUSTER_INTERNAL__TLS__CERTIFICATE", "control-plane.crt"),
-        ("MUSTER_INTERNAL__TLS__KEY", "control-plane.key"),
-        ("MUSTER_INTERNAL__TLS__CLIENT_CA", "ca.crt"),
-        ("MUSTER_OPERATOR_KEY", "operator-key-for-local-use-only"),
-        ("MUSTER_PUBLIC_BASE_URL", "http://127.0.0.1:1"),
-    ];
+    let key = [("MUSTER_OPERATOR_KEY", "operator-key-for-local-use-only")];
     let current = ("MUSTER_KEK__CURRENT", "k1");
     let refusals: [(&[(&str, &str)], &str); 5] = [
         (&[], "missing field `kek`"),
@@ -62,7 +64,7 @@ async fn without_a_usable_kek_the_control_plane_does_not_start_and_says_why() ->
     ];
     for (kek, why) in refusals {
         for command in ["serve", "rewrap-secrets"] {
-            let said = said(command, &[&others[..], kek].concat()).await?;
+            let said = said(command, &[&OTHERS[..], &key, kek].concat()).await?;
             ensure!(said.contains(why) && !said.contains("aHVudGVyMg"), "{command} with {kek:?}: {said}");
         }
     }
@@ -71,20 +73,12 @@ async fn without_a_usable_kek_the_control_plane_does_not_start_and_says_why() ->
 
 #[tokio::test]
 async fn a_key_of_the_operator_that_could_be_guessed_is_refused() -> Result<()> {
-    let others = [
-        ("MUSTER_DATABASE__APP_URL", "postgres://muster_app@127.0.0.1:1/muster"),
-        ("MUSTER_DATABASE__SYSTEM_URL", "postgres://muster_system@127.0.0.1:1/muster"),
-        ("MUSTER_NATS__URL", "nats://127.0.0.1:1"),
-        ("MUSTER_API__LISTEN", "127.0.0.1:0"),
-        ("MUSTER_INTERNAL__LISTEN", "127.0.0.1:0"),
-        ("MUSTER_INTERNAL__TLS__CERTIFICATE", "control-plane.crt"),
-        ("MUSTER_INTERNAL__TLS__KEY", "control-plane.key"),
-        ("MUSTER_INTERNAL__TLS__CLIENT_CA", "ca.crt"),
-        ("MUSTER_PUBLIC_BASE_URL", "http://127.0.0.1:1"),
-        ("MUSTER_KEK__CURRENT", "k1"),
-    ];
     for key in ["", "short", "long-enough.but.like-a-token"] {
-        let said = said("serve", &[&others[..], &[("MUSTER_OPERATOR_KEY", key)]].concat()).await?;
+        let said = said(
+            "serve",
+            &[&OTHERS[..], &[("MUSTER_KEK__CURRENT", "k1"), ("MUSTER_OPERATOR_KEY", key)]].concat(),
+        )
+        .await?;
         ensure!(said.contains("operator_key must have") && !said.contains("enough"), "{key}: {said}");
     }
     Ok(())

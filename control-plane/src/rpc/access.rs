@@ -13,8 +13,8 @@ use tonic::{Request, Response, Status};
 use crate::db::{Database, Micros, SystemTx};
 use crate::oidc::{self, Pin, Refused, Verifier};
 use crate::rpc::{Api, caller};
-use crate::store::keys::key_by_secret;
-use crate::store::members::member_sign_in;
+use crate::store::keys::{Holder, key_by_secret};
+use crate::store::members::{Identified, member_sign_in};
 use crate::store::tenants::{Pinned, TenantState, tenants_by_pin};
 
 /// Knows whose credential is whose.
@@ -53,10 +53,16 @@ impl Access {
         let mut client = self.db.system().await?;
         let tx = SystemTx::begin(&mut client).await?;
         let email = identity.email.map(|email| email.to_lowercase());
-        let member = member_sign_in(&tx, pinned.tenant, &identity.subject, email.as_deref()).await?;
-        let member = member.ok_or_else(Error::unauthenticated)?;
+        let who = Identified {
+            tenant: pinned.tenant,
+            issuer: &pin.issuer,
+            audience: &pin.audience,
+            subject: &identity.subject,
+            email: email.as_deref(),
+        };
+        let holder = member_sign_in(&tx, &who).await?.ok_or_else(Error::unauthenticated)?;
         tx.commit().await?;
-        active(pinned.state).map(|()| Caller::Tenant(member))
+        active(&holder)
     }
 
     /// Whose key has this hash.
@@ -72,13 +78,13 @@ impl Access {
         let tx = SystemTx::begin(&mut client).await?;
         let holder = key_by_secret(&tx, key, Micros::now()).await?.ok_or_else(Error::unauthenticated)?;
         tx.commit().await?;
-        active(holder.tenant_state).map(|()| Caller::Tenant(holder.principal))
+        active(&holder)
     }
 }
 
-fn active(state: TenantState) -> Result<()> {
-    match state {
-        TenantState::Active => Ok(()),
+fn active(holder: &Holder) -> Result<Caller> {
+    match holder.tenant_state {
+        TenantState::Active => Ok(Caller::Tenant(holder.principal)),
         TenantState::Suspended | TenantState::Deleted | TenantState::Purged => Err(Error::suspended()),
     }
 }

@@ -29,9 +29,10 @@ use crate::store::keys::{ApiKey, key_insert};
 use crate::store::members::{
     self, invitation_delete, invitation_get, invitation_insert, invitation_take, invitations_list,
     member_by_email, member_delete, member_get, member_insert, member_update, members_count, members_list,
-    members_lock, owners_count,
+    owners_count,
 };
 use crate::store::roles::RoleRef;
+use crate::store::tenants::tenant_lock;
 
 pub(super) const MEMBER: &str = "tenants/*/members/*";
 const INVITATION: &str = "tenants/*/invitations/*";
@@ -91,7 +92,7 @@ async fn member_within_reach(
     (tenant, id): (TenantId, Uuid),
     name: &str,
 ) -> Result<members::Member> {
-    members_lock(tx, tenant.0).await?;
+    tenant_lock(tx, tenant).await?;
     let member = member_get(tx, id).await?.ok_or_else(|| Error::not_found(name))?;
     caller.may_grant(member.permissions)?;
     Ok(member)

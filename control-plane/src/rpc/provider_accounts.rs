@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::audit::Act;
 use crate::db::{Micros, TenantTx};
-use crate::rpc::{Api, caller, display_name, page, required, resource, tenant_of_parent};
+use crate::rpc::{Api, caller, display_name, masked, page, required, resource, tenant_of_parent};
 use crate::secrets::AccountSecrets;
 use crate::store::accounts::{Account, PATTERN, account_get, account_insert, account_update, accounts_list};
 
@@ -103,7 +103,7 @@ impl Api {
         caller: Caller,
         mut account: Account,
         given: &Given,
-        paths: &[String],
+        paths: &[&str],
     ) -> Result<Account> {
         let name = account.name();
         let mut secrets = AccountSecrets::clone(&*self.secrets.open(&name, &account.sealed).await?);
@@ -157,26 +157,16 @@ fn base_url(caller: Caller, url: &str) -> Result<Option<String>> {
 }
 
 /// The names of the fields to change: those in the mask or, without one, those that are not empty.
-fn update_mask(given: &Given, mask: Option<prost_types::FieldMask>) -> Result<Vec<String>> {
-    let Some(mask) = mask else {
-        let wanted = &given.account;
-        let values = [
-            &wanted.display_name,
-            &wanted.account_sid,
-            given.api_secret.expose_secret(),
-            given.webhook_key.expose_secret(),
-            &wanted.base_url,
-        ];
-        let set = MUTABLE.iter().zip(values).filter(|(_, value)| !value.is_empty());
-        return Ok(set.map(|(name, _)| (*name).to_owned()).collect());
-    };
-    if mask.paths == ["*"] {
-        return Ok(MUTABLE.map(str::to_owned).to_vec());
-    }
-    match mask.paths.iter().find(|path| !MUTABLE.contains(&path.as_str())) {
-        Some(path) => Err(Error::invalid("update_mask", format!("{path} cannot be changed"))),
-        None => Ok(mask.paths),
-    }
+fn paths(given: &Given, mask: Option<prost_types::FieldMask>) -> Result<Vec<&'static str>> {
+    let wanted = &given.account;
+    let values = [
+        wanted.display_name.as_str(),
+        &wanted.account_sid,
+        given.api_secret.expose_secret(),
+        given.webhook_key.expose_secret(),
+        &wanted.base_url,
+    ];
+    masked(mask, &MUTABLE, &values.map(|value| !value.is_empty()))
 }
 
 fn change(
@@ -184,11 +174,11 @@ fn change(
     account: &mut Account,
     secrets: &mut AccountSecrets,
     given: &Given,
-    paths: &[String],
+    paths: &[&str],
 ) -> Result<()> {
     let wanted = &given.account;
     for path in paths {
-        match path.as_str() {
+        match *path {
             "display_name" => account.display_name = display_name(&wanted.display_name, &field(path))?,
             "account_sid" => account.account_sid.clone_from(&wanted.account_sid),
             "api_secret" => {
@@ -271,7 +261,7 @@ impl ProviderAccountService for Api {
         let given = Given::from(required(request.provider_account, "provider_account")?);
         let name = &given.account.name;
         let (tenant, id) = resource(caller, PATTERN, name, "provider_account.name")?;
-        let paths = update_mask(&given, request.update_mask)?;
+        let paths = paths(&given, request.update_mask)?;
         for _ in 0..UPDATE_TRIES {
             let read = self.account(tenant, id).await?.ok_or_else(|| Error::not_found(name))?;
             let account = self.changed(caller, read.clone(), &given, &paths).await?;

@@ -16,8 +16,8 @@ use crate::rpc::provider_accounts::absent_tenant;
 use crate::rpc::{
     Api, caller, display_name, masked, missing, page, reference, required, resource, tenant_of_parent,
 };
-use crate::store::members::members_lock;
 use crate::store::roles::{self, RoleRef, role_delete, role_get, role_insert, role_update, roles_list};
+use crate::store::tenants::tenant_lock;
 
 const ROLE: &str = "tenants/*/roles/*";
 const BUILT_IN: &str = "roles/";
@@ -155,7 +155,7 @@ impl RoleService for Api {
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
         // Or else a change of the name alone would bring back permissions that were just taken away.
-        members_lock(&tx, tenant.0).await?;
+        tenant_lock(&tx, tenant).await?;
         let mut role = role_get(&tx, id).await?.ok_or_else(|| Error::not_found(&wanted.name))?;
         caller.may_grant(role.permissions)?;
         let before = encode(tenant, role.clone());

@@ -49,7 +49,7 @@ impl From<Row> for ApiKey {
     }
 }
 
-/// Whom a secret belongs to.
+/// Whom a secret belongs to, or a subject.
 pub(crate) struct Holder {
     pub(crate) principal: Principal,
     pub(crate) tenant_state: TenantState,

@@ -9,6 +9,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx, TenantTx};
+use crate::store::keys::Holder;
 use crate::store::roles::{RoleRef, role_permissions};
 use crate::store::tenants::TenantState;
 use crate::store::{Page, execute, query, query_one, query_opt};
@@ -99,22 +100,32 @@ pub(crate) async fn member_delete(tx: &TenantTx<'_>, id: Uuid) -> Result<()> {
     Ok(())
 }
 
-/// The member of a tenant whom its identity provider calls `subject`, or who is there by this e-mail address and signs in
-/// for the first time: from then on the subject is theirs.
-pub(crate) async fn member_sign_in(
-    tx: &SystemTx<'_>,
-    tenant: TenantId,
-    subject: &str,
-    email: Option<&str>,
-) -> Result<Option<Principal>> {
+/// Whom the identity provider that a tenant is pinned to calls `subject`.
+pub(crate) struct Identified<'a> {
+    pub(crate) tenant: TenantId,
+    pub(crate) issuer: &'a str,
+    pub(crate) audience: &'a str,
+    pub(crate) subject: &'a str,
+    pub(crate) email: Option<&'a str>,
+}
+
+/// The member who has this subject, or who is there by this e-mail address and signs in for the first time: from then on
+/// the subject is theirs. None where there is none, or the tenant is pinned to another provider by now.
+pub(crate) async fn member_sign_in(tx: &SystemTx<'_>, who: &Identified<'_>) -> Result<Option<Holder>> {
+    let Identified { tenant, issuer, audience, subject, email } = who;
     let sql = include_str!("members/member_by_identity.sql");
-    let Some(row) = query_opt(tx, sql, &[&tenant.0, &subject, &email]).await? else { return Ok(None) };
+    let row = query_opt(tx, sql, &[&tenant.0, subject, email, issuer, audience]).await?;
+    let Some(row) = row else { return Ok(None) };
     let id: Uuid = row.get("id");
     if row.get("first_time") {
-        execute(tx, include_str!("members/member_subject_set.sql"), &[&id, &subject]).await?;
+        let sql = include_str!("members/member_subject_set.sql");
+        if execute(tx, sql, &[&id, subject, &tenant.0, issuer, audience]).await? == 0 {
+            return Ok(None);
+        }
     }
     let actor = Actor::Member(MemberId(id));
-    Ok(Some(Principal { tenant, actor, permissions: role_permissions(&row) }))
+    let principal = Principal { tenant: *tenant, actor, permissions: role_permissions(&row) };
+    Ok(Some(Holder { principal, tenant_state: TenantState::from_code(row.get("state")) }))
 }
 
 /// How many members and open invitations the tenant has.
@@ -125,12 +136,6 @@ pub(crate) async fn members_count(tx: &Transaction<'_>, tenant: Uuid, now: Micro
 /// Forgets what the tenant's identity provider calls its members: the same subject at another provider is somebody else.
 pub(crate) async fn members_forget_subjects(tx: &TenantTx<'_>, tenant: Uuid) -> Result<()> {
     execute(tx, include_str!("members/members_forget_subjects.sql"), &[&tenant]).await?;
-    Ok(())
-}
-
-/// Lets nobody else change who of the tenant has which role until this transaction ends.
-pub(crate) async fn members_lock(tx: &TenantTx<'_>, tenant: Uuid) -> Result<()> {
-    execute(tx, include_str!("members/members_lock.sql"), &[&tenant]).await?;
     Ok(())
 }
 

@@ -119,7 +119,6 @@ pub(crate) async fn tenant_get(tx: &Transaction<'_>, id: TenantId) -> Result<Opt
 /// A tenant that is pinned to an issuer and one of some audiences.
 pub(crate) struct Pinned {
     pub(crate) tenant: TenantId,
-    pub(crate) state: TenantState,
     pub(crate) audience: String,
 }
 
@@ -130,11 +129,9 @@ pub(crate) async fn tenants_by_pin(
     audiences: &[String],
 ) -> Result<Vec<Pinned>> {
     let rows = query(tx, include_str!("tenants/tenants_by_pin.sql"), &[&issuer, &audiences]).await?;
-    let pinned = rows.into_iter().map(|row| Pinned {
-        tenant: TenantId(row.get("id")),
-        state: TenantState::from_code(row.get("state")),
-        audience: row.get("oidc_audience"),
-    });
+    let pinned = rows
+        .into_iter()
+        .map(|row| Pinned { tenant: TenantId(row.get("id")), audience: row.get("oidc_audience") });
     Ok(pinned.collect())
 }
 

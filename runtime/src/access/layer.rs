@@ -111,14 +111,8 @@ where
                     Ok(of(call, response.map(|body| Body::new(Guarded::new(body, Way::Out, guard)))))
                 }
                 Ok(Admission::Openly) => inner.call(request).await,
-                Ok(Admission::Refused(call, error)) => {
-                    read_out(request.into_body()).await;
-                    Ok(of(call, Status::from(error).into_http()))
-                }
-                Err(error) => {
-                    read_out(request.into_body()).await;
-                    Ok(Status::from(error).into_http())
-                }
+                Ok(Admission::Refused(call, error)) => Ok(of(call, refuse(request, error).await)),
+                Err(error) => Ok(refuse(request, error).await),
             }
         })
     }
@@ -155,6 +149,12 @@ async fn admit<A: Authenticate>(access: &A, request: &mut http::Request<Body>) -
     }
     request.extensions_mut().insert(call.clone());
     Ok(Admission::Guarded(call, Guard::new(access.clone(), credential, caller, rule)))
+}
+
+/// Refuses a call that no service has seen.
+pub async fn refuse(request: http::Request<Body>, error: Error) -> Response {
+    read_out(request.into_body()).await;
+    Status::from(error).into_http()
 }
 
 /// Reads what a refused caller still sends, and forgets it. HTTP/2 counts what arrives for a call that is over against its

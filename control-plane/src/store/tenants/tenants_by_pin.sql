@@ -1,1 +1,1 @@
-SELECT id, state, oidc_audience FROM tenants WHERE oidc_issuer = $1 AND oidc_audience = ANY ($2)
+SELECT id, oidc_audience FROM tenants WHERE oidc_issuer = $1 AND oidc_audience = ANY ($2)
