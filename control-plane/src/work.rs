@@ -16,12 +16,15 @@ mod dispatch;
 mod facts;
 mod fold;
 mod inbound;
+mod nodes;
+mod order;
 mod pace;
 mod plan;
 mod project;
 mod purge;
 mod reap;
 mod relay;
+mod room;
 mod sweep;
 
 /// What every loop needs.

@@ -3,17 +3,19 @@
 
 mod server;
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
 use async_nats::jetstream::consumer::{self, PullConsumer};
 use async_nats::jetstream::{self, stream};
+use futures::StreamExt as _;
 
 use self::server::Server;
 use crate::config::Nats;
 use crate::supervise::Tasks;
 use crate::tls;
-use crate::topology::Topology;
+use crate::topology::{SHARD_OWNER, SHARDS, Topology};
 
 /// The oldest nats-server that does what we rely on.
 const SERVER_OLDEST: (i64, i64, i64) = (2, 12, 0);
@@ -107,17 +109,28 @@ impl Bus {
         Ok(())
     }
 
-    /// The consumer of orders.
+    /// Creates the consumers of all shards that are not there, and checks those that are.
+    ///
+    /// # Errors
+    /// Where one cannot be created, or is not as it must be.
+    pub async fn ensure_shards(&self) -> anyhow::Result<()> {
+        for shard in 0..SHARDS {
+            self.shard_consumer(shard).await?;
+        }
+        Ok(())
+    }
+
+    /// The consumer of a shard's orders.
     ///
     /// # Errors
     /// Where it cannot be created, or is not as it must be.
-    pub async fn work_consumer(&self) -> anyhow::Result<PullConsumer> {
-        let wanted = self.topology.work_consumer();
+    pub async fn shard_consumer(&self, shard: u16) -> anyhow::Result<PullConsumer> {
+        let wanted = self.topology.shard_consumer(shard);
         let consumer: PullConsumer = self
             .jetstream
             .create_consumer_on_stream(wanted.clone(), self.topology.work_stream())
             .await
-            .context("cannot create the consumer of orders")?;
+            .with_context(|| format!("cannot create the consumer of shard {shard}"))?;
         let got = &consumer.cached_info().config;
         ensure!(
             (got.ack_policy, got.ack_wait, got.max_ack_pending, got.max_deliver)
@@ -126,10 +139,41 @@ impl Bus {
                     wanted.ack_wait,
                     wanted.max_ack_pending,
                     wanted.max_deliver
-                ),
-            "the consumer of orders is not as it must be: {got:?}"
+                )
+                && (&got.priority_policy, got.priority_timeout)
+                    == (&wanted.priority_policy, wanted.priority_timeout),
+            "the consumer of shard {shard} is not as it must be: {got:?}"
         );
         Ok(consumer)
+    }
+
+    /// Lets go of a shard: the server gives it to the next client that asks for its orders.
+    ///
+    /// # Errors
+    /// Where JetStream does not answer; it then lets go of it by itself, a little later.
+    pub async fn leave_shard(&self, shard: u16) -> anyhow::Result<()> {
+        let stream = self.jetstream.get_stream_no_info(self.topology.work_stream()).await?;
+        stream.unpin_consumer(&self.topology.shard_consumer_name(shard), SHARD_OWNER).await?;
+        Ok(())
+    }
+
+    /// How many frames of each shard wait for a sender node.
+    ///
+    /// # Errors
+    /// Where JetStream does not answer, or has lost a consumer.
+    pub async fn frames_waiting(&self) -> anyhow::Result<Vec<u64>> {
+        let stream = self.jetstream.get_stream_no_info(self.topology.work_stream()).await?;
+        let mut consumers = stream.consumers();
+        let mut waiting = HashMap::new();
+        while let Some(info) = consumers.next().await {
+            let info = info.context("cannot see how many orders wait")?;
+            waiting.insert(info.name, info.num_pending);
+        }
+        let of = |shard| {
+            let name = self.topology.shard_consumer_name(shard);
+            waiting.get(&name).copied().with_context(|| format!("the consumer {name} is gone"))
+        };
+        (0..SHARDS).map(of).collect()
     }
 
     /// Publishes one frame and waits until JetStream has it.

@@ -39,8 +39,24 @@ impl Claimed {
             Ok(account) => ask(&message, account, pool, &window).await,
             Err(missing) => without_account(*missing),
         };
+        Outcome::of(message, answer)
+    }
+
+    /// No call: the answer is known without it.
+    pub(crate) fn answered(self, answer: Answer) -> Outcome {
+        Outcome::of(self.message, answer)
+    }
+}
+
+impl Outcome {
+    fn of(message: ClaimedMessage, answer: Answer) -> Self {
         let ClaimedMessage { message_id, attempt, tenant_id, .. } = message;
-        Outcome { message_id, attempt, tenant_id, answer, time_us: clock::now_us() }
+        Self { message_id, attempt, tenant_id, answer, time_us: clock::now_us() }
+    }
+
+    /// What it means for the message.
+    pub(crate) fn fact(&self) -> &Fact {
+        &self.answer.fact
     }
 }
 

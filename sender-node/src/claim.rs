@@ -1,19 +1,31 @@
 //! Claims: the control-plane grants each message and attempt at most once, ever. What is not granted is not
 //! called, whatever the order said.
+//!
+//! What is wanted at once is asked for together: while some claims are on their way, the next ones gather.
 
+use std::collections::HashMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_proto::internal::v1::claim_service_client::ClaimServiceClient;
 use muster_proto::internal::v1::{ClaimMessagesRequest, ClaimMessagesResponse, ClaimedMessage};
 use muster_runtime::clock;
+use muster_runtime::supervise::Tasks;
+use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
-use crate::order::Order;
+use crate::order::Wanted;
 use crate::window::{Stopped, Window};
 
+/// Messages in one claim at most.
+pub(crate) const CLAIM_MESSAGES_MAX: usize = 200;
+/// Requests that wait to be put together; then those who ask wait too.
+const REQUESTS_MAX: usize = 256;
+/// Claims on their way at once.
+const CLAIMS_MAX: usize = 4;
 /// How long an answer is waited for: longer than calls may begin, because an answer that comes too late still
 /// says which messages were certainly not called.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -42,25 +54,109 @@ pub(crate) enum NotClaimed {
     Refused,
 }
 
+type Answer = Result<Vec<Claimed>, NotClaimed>;
+
+struct Request {
+    wanted: Wanted,
+    answer: oneshot::Sender<Answer>,
+}
+
 /// Asks for claims.
+#[derive(Clone)]
 pub(crate) struct Claims {
+    requests: mpsc::Sender<Request>,
+}
+
+impl Claims {
+    /// Claims for `node`, until `tasks` are told to stop; `stopped` says when that was.
+    /// `messages_max` messages at most are asked for together, unless one asks for more alone.
+    pub(crate) fn start(
+        channel: Channel,
+        node: String,
+        stopped: Stopped,
+        messages_max: usize,
+        tasks: &Tasks,
+    ) -> Self {
+        let (requests, waiting) = mpsc::channel(REQUESTS_MAX);
+        let asker = Asker { client: ClaimServiceClient::new(channel), node, stop: tasks.stop(), stopped };
+        let spawner = tasks.clone();
+        tasks.spawn(async move { gather(waiting, asker, messages_max, spawner).await });
+        Self { requests }
+    }
+
+    /// Claims what is wanted. Once asked for, the answer has to be waited for: what it grants, nobody else is granted.
+    pub(crate) async fn claim(&self, wanted: Wanted) -> Answer {
+        let (answer, answered) = oneshot::channel();
+        self.requests.send(Request { wanted, answer }).await.map_err(|_| NotClaimed::Stopping)?;
+        answered.await.unwrap_or(Err(NotClaimed::Stopping))
+    }
+}
+
+/// Puts together what waits. It ends when nobody is left who could ask.
+async fn gather(mut waiting: mpsc::Receiver<Request>, asker: Asker, messages_max: usize, tasks: Tasks) {
+    let asker = Arc::new(asker);
+    let claims = Arc::new(Semaphore::new(CLAIMS_MAX));
+    let mut next = None;
+    while let Some(first) = match next.take() {
+        Some(request) => Some(request),
+        None => waiting.recv().await,
+    } {
+        let Ok(slot) = claims.clone().acquire_owned().await else { return };
+        let mut messages = first.wanted.len();
+        let mut together = vec![first];
+        while let Ok(request) = waiting.try_recv() {
+            messages += request.wanted.len();
+            if messages > messages_max {
+                next = Some(request);
+                break;
+            }
+            together.push(request);
+        }
+        let asker = asker.clone();
+        tasks.spawn(async move {
+            asker.claim(together).await;
+            drop(slot);
+        });
+    }
+}
+
+struct Asker {
     client: ClaimServiceClient<Channel>,
     node: String,
     stop: CancellationToken,
     stopped: Stopped,
 }
 
-impl Claims {
-    /// Claims for `node`, until `stop`; `stopped` says when that was.
-    pub(crate) fn new(channel: Channel, node: String, stop: CancellationToken, stopped: Stopped) -> Self {
-        Self { client: ClaimServiceClient::new(channel), node, stop, stopped }
+impl Asker {
+    /// Claims what all requests want, and gives each its part of the answer.
+    async fn claim(&self, requests: Vec<Request>) {
+        let mut wanted = Wanted::default();
+        for request in &requests {
+            wanted.append(&request.wanted);
+        }
+        match self.claim_all(&wanted).await {
+            Ok(claimed) => share_out(requests, claimed),
+            // Which of them it was is found out one by one.
+            Err(NotClaimed::Refused) if requests.len() > 1 => {
+                for Request { wanted, answer } in requests {
+                    // Whoever does not wait any more has gone down with the process.
+                    let _ = answer.send(self.claim_all(&wanted).await);
+                }
+            }
+            Err(why) => {
+                for request in requests {
+                    let _ = request.answer.send(Err(why));
+                }
+            }
+        }
     }
 
-    /// Claims what `order` names. Tries again for as long as the control-plane does not answer: an answer that
-    /// was lost granted something that nobody will grant again, but what it did not grant is still to be sent.
-    pub(crate) async fn claim(&self, order: Order) -> Result<Vec<Claimed>, NotClaimed> {
-        let Order { message_ids, attempts } = order;
-        let request = ClaimMessagesRequest { node: self.node.clone(), message_ids, attempts };
+    /// Tries again for as long as the control-plane does not answer: an answer that was lost granted something that
+    /// nobody will grant again, but what it did not grant is still to be sent.
+    async fn claim_all(&self, wanted: &Wanted) -> Answer {
+        let Wanted { message_ids, attempts } = wanted.clone();
+        let request =
+            ClaimMessagesRequest { node: self.node.clone(), message_ids: message_ids.into(), attempts };
         let mut pause = *RETRY_PAUSE.start();
         while !self.stop.is_cancelled() {
             // Begun before the request leaves, so it is earlier than the claim itself.
@@ -91,14 +187,9 @@ impl Claims {
         Err(NotClaimed::Stopping)
     }
 
-    /// Waits until the node is stopping.
-    pub(crate) async fn stopping(&self) {
-        self.stop.cancelled().await;
-    }
-
     /// Waits until the node has been stopping for that long.
     async fn stopping_for(&self, wait: Duration) {
-        self.stopping().await;
+        self.stop.cancelled().await;
         tokio::time::sleep(wait).await;
     }
 
@@ -108,5 +199,27 @@ impl Claims {
     ) -> Result<Result<Response<ClaimMessagesResponse>, Status>, Elapsed> {
         let mut client = self.client.clone();
         tokio::time::timeout(ANSWER_TIMEOUT, client.claim_messages(request)).await
+    }
+}
+
+/// Gives each request what was granted of it. A message that two of them want goes to one.
+fn share_out(requests: Vec<Request>, claimed: Vec<Claimed>) {
+    let mut shares: Vec<Vec<Claimed>> = requests.iter().map(|_| Vec::new()).collect();
+    if let [share] = shares.as_mut_slice() {
+        *share = claimed;
+    } else {
+        let mut wanted_by: HashMap<&[u8], usize> = HashMap::new();
+        for (at, request) in requests.iter().enumerate() {
+            wanted_by.extend(request.wanted.ids().map(|id| (id, at)));
+        }
+        for claimed in claimed {
+            let at = wanted_by.get(&claimed.message.message_id[..]).copied();
+            if let Some(share) = at.and_then(|at| shares.get_mut(at)) {
+                share.push(claimed);
+            }
+        }
+    }
+    for (request, share) in requests.into_iter().zip(shares) {
+        let _ = request.answer.send(Ok(share));
     }
 }

@@ -15,9 +15,14 @@ mod account;
 mod call;
 mod claim;
 pub mod config;
+mod gate;
 mod http;
+mod limit;
+mod members;
 mod order;
+mod pace;
 mod pull;
+mod shards;
 mod window;
 mod work;
 
@@ -33,8 +38,10 @@ use muster_runtime::supervise::Tasks;
 use muster_runtime::{grpc, service};
 
 use crate::account::Accounts;
-use crate::claim::Claims;
+use crate::claim::{CLAIM_MESSAGES_MAX, Claims};
+use crate::gate::Gates;
 use crate::http::Pool;
+use crate::members::Members;
 use crate::pull::Puller;
 use crate::window::Stopped;
 use crate::work::Worker;
@@ -65,14 +72,18 @@ impl SenderNode {
         let bus = Bus::connect(&config.nats, &node, &tasks).await?;
         let channel = config.control_plane.channel(&tasks)?;
         let pool = Arc::new(Pool::new(config.call_timeout()).context("cannot set up TLS")?);
+        let gates = Arc::new(Gates::new(config.calls_max));
         let worker = Arc::new(Worker::new(
-            Claims::new(channel.clone(), node.clone(), tasks.stop(), stopped.clone()),
+            Claims::start(channel.clone(), node.clone(), stopped.clone(), CLAIM_MESSAGES_MAX, &tasks),
             Accounts::new(Directory::new(channel), &config.public_base_url),
             pool.clone(),
             Events::start(bus.clone(), node.clone(), OUTCOMES, &tasks),
+            gates.clone(),
             config.calls_max,
         ));
-        Puller::new(bus.clone(), worker, tasks.clone()).start();
+        let members = Members::new(bus.clone(), node.clone(), gates);
+        Puller::new(bus.clone(), worker, tasks.clone()).start(members.shards());
+        members.start(&tasks);
         tasks.keep_running("sweep idle connections", move || sweep(pool.clone()));
         if !config.admin.listen.is_empty() {
             serve_health(&config.admin, &tasks).await?;

@@ -1,19 +1,26 @@
-//! Orders: the messages that this node may ask for. An order says nothing about a message but its id.
+//! Orders: the messages that this node may ask for. An order says nothing about a message but its id and what it takes
+//! to pace it.
+
+use std::collections::BTreeMap;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use muster_proto::internal::v1::OrderFrame;
+use muster_proto::internal::v1::{OrderFrame, OrderedNumber};
+use muster_runtime::frame::id_from;
 use prost::Message as _;
+use uuid::Uuid;
+
+use crate::pace::Pace;
 
 /// The bytes of one id.
 const ID_BYTES: usize = 16;
+/// Messages that may be sent within so short a time of each other are claimed together.
+const TOGETHER: Duration = Duration::from_millis(50);
 
-/// Messages ordered and not yet claimed.
-#[derive(Debug, PartialEq, Eq)]
+/// A frame of orders, checked.
+#[derive(Debug)]
 pub(crate) struct Order {
-    /// Their ids, 16 bytes each.
-    pub(crate) message_ids: Bytes,
-    /// Their attempts, in the same order.
-    pub(crate) attempts: Vec<u32>,
+    frame: OrderFrame,
 }
 
 /// The frame is not one of ours.
@@ -22,9 +29,11 @@ pub(crate) enum Unreadable {
     /// It does not decode.
     #[error("the order frame does not decode")]
     Decode(#[source] prost::DecodeError),
-    /// Its lists are not of one length.
-    #[error("the order frame has {ids} bytes of ids and {attempts} attempts")]
-    Lengths {
+    /// Its lists do not fit together.
+    #[error(
+        "the order frame has {ids} bytes of ids and {attempts} attempts, or numbers that do not fit them"
+    )]
+    Lists {
         /// Bytes of ids.
         ids: usize,
         /// Attempts.
@@ -32,59 +41,192 @@ pub(crate) enum Unreadable {
     },
 }
 
+/// Messages of one account that may be claimed together.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct Part {
+    /// Their ids and attempts.
+    pub(crate) wanted: Wanted,
+    /// When each may be sent, in the same order.
+    pub(crate) begins: Vec<Instant>,
+}
+
+/// What a claim asks for.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Wanted {
+    /// Messages' ids, 16 bytes each.
+    pub(crate) message_ids: Vec<u8>,
+    /// Their attempts, in the same order.
+    pub(crate) attempts: Vec<u32>,
+}
+
 impl Order {
     /// Reads an order frame.
     pub(crate) fn read(payload: Bytes) -> Result<Self, Unreadable> {
         let frame = OrderFrame::decode(payload).map_err(Unreadable::Decode)?;
-        let OrderFrame { message_ids, attempts, .. } = frame;
-        if message_ids.len() != attempts.len() * ID_BYTES {
-            return Err(Unreadable::Lengths { ids: message_ids.len(), attempts: attempts.len() });
+        let (ids, attempts) = (frame.message_ids.len(), frame.attempts.len());
+        // A frame of ids alone comes from a version that paced nothing here.
+        let lists = [frame.number_places.len(), frame.segments.len()];
+        let paced = frame.number_places.iter().all(|place| frame.numbers.get(place_of(*place)).is_some());
+        if ids != attempts * ID_BYTES || !(lists == [attempts; 2] || lists == [0; 2]) || !paced {
+            return Err(Unreadable::Lists { ids, attempts });
         }
-        Ok(Self { message_ids, attempts })
+        Ok(Self { frame })
     }
 
-    /// How many messages are ordered.
+    /// The messages by account and by when they may be sent, which is reserved in `pace`: the next ones first.
+    pub(crate) fn parts(&self, pace: &mut Pace, now: Instant) -> Vec<(Uuid, Part)> {
+        let unpaced = OrderedNumber::default();
+        let mut parts: BTreeMap<(u128, Uuid), Part> = BTreeMap::new();
+        let ids = self.frame.message_ids.chunks_exact(ID_BYTES);
+        for (at, (id, attempt)) in ids.zip(&self.frame.attempts).enumerate() {
+            let place = self.frame.number_places.get(at).map(|place| place_of(*place));
+            let number = place.and_then(|place| self.frame.numbers.get(place)).unwrap_or(&unpaced);
+            let segments = self.frame.segments.get(at).copied().unwrap_or(1);
+            let begin = match id_from(&number.number_id) {
+                Some(id) => pace.reserve(id, segments, number.segments_per_second, now),
+                None => now,
+            };
+            let slot = begin.duration_since(now).as_millis() / TOGETHER.as_millis();
+            let account = id_from(&number.account_id).unwrap_or(Uuid::nil());
+            let part = parts.entry((slot, account)).or_default();
+            part.wanted.push(id, *attempt);
+            part.begins.push(begin);
+        }
+        parts.into_iter().map(|((_, account), part)| (account, part)).collect()
+    }
+}
+
+impl Part {
+    /// When the first of its messages may be sent.
+    pub(crate) fn begin(&self) -> Option<Instant> {
+        self.begins.iter().min().copied()
+    }
+
+    /// Its first `messages`, which leave it.
+    pub(crate) fn split(&mut self, messages: usize) -> Self {
+        let messages = messages.min(self.begins.len());
+        let rest = Self { wanted: self.wanted.split_off(messages), begins: self.begins.split_off(messages) };
+        std::mem::replace(self, rest)
+    }
+}
+
+impl Wanted {
+    fn push(&mut self, id: &[u8], attempt: u32) {
+        self.message_ids.extend_from_slice(id);
+        self.attempts.push(attempt);
+    }
+
+    fn split_off(&mut self, messages: usize) -> Self {
+        Self {
+            message_ids: self.message_ids.split_off(messages * ID_BYTES),
+            attempts: self.attempts.split_off(messages),
+        }
+    }
+
+    /// Adds what another claim asks for.
+    pub(crate) fn append(&mut self, other: &Self) {
+        self.message_ids.extend_from_slice(&other.message_ids);
+        self.attempts.extend_from_slice(&other.attempts);
+    }
+
+    /// How many messages there are.
     pub(crate) fn len(&self) -> usize {
         self.attempts.len()
     }
 
-    /// The same messages in orders of at most `messages_max`.
-    pub(crate) fn split(self, messages_max: usize) -> Vec<Self> {
-        if self.len() <= messages_max {
-            return if self.attempts.is_empty() { Vec::new() } else { vec![self] };
-        }
-        let chunks = self.attempts.chunks(messages_max);
-        let split = chunks.scan(0, |begin, attempts| {
-            let end = *begin + attempts.len() * ID_BYTES;
-            let message_ids = self.message_ids.slice(*begin..end);
-            *begin = end;
-            Some(Self { message_ids, attempts: attempts.to_vec() })
-        });
-        split.collect()
+    /// The messages' ids.
+    pub(crate) fn ids(&self) -> impl Iterator<Item = &[u8]> {
+        self.message_ids.chunks_exact(ID_BYTES)
     }
+}
+
+fn place_of(place: u32) -> usize {
+    usize::try_from(place).unwrap_or(usize::MAX)
 }
 
 #[cfg(test)]
 mod tests {
+    use muster_runtime::clock;
+    use muster_runtime::frame::id_bytes;
+
     use super::*;
 
-    fn frame(ids: usize, attempts: usize) -> Bytes {
-        let message_ids = (0..ids).flat_map(|id| [u8::try_from(id).expect("small"); ID_BYTES]).collect();
-        OrderFrame { frame_id: Bytes::new(), message_ids, attempts: vec![1; attempts] }.encode_to_vec().into()
+    fn number(number: u128, account: u128, segments_per_second: f64) -> OrderedNumber {
+        OrderedNumber {
+            number_id: id_bytes(Uuid::from_u128(number)),
+            account_id: id_bytes(Uuid::from_u128(account)),
+            segments_per_second,
+        }
+    }
+
+    /// Messages with these places of numbers and these segments; each's id is its place in the frame.
+    fn frame(places: &[u32], segments: &[u32]) -> OrderFrame {
+        OrderFrame {
+            message_ids: (0..places.len())
+                .flat_map(|id| [u8::try_from(id).expect("few"); ID_BYTES])
+                .collect(),
+            attempts: vec![1; places.len()],
+            numbers: vec![number(1, 7, 1.0), number(2, 8, 1000.0), number(3, 8, 2.0)],
+            number_places: places.to_vec(),
+            segments: segments.to_vec(),
+            ..OrderFrame::default()
+        }
+    }
+
+    fn read(frame: &OrderFrame) -> Result<Order, Unreadable> {
+        Order::read(frame.encode_to_vec().into())
     }
 
     #[test]
-    fn splits_into_bounded_orders_of_the_same_messages() {
-        let orders = Order::read(frame(5, 5)).expect("reads").split(2);
-        assert_eq!(orders.iter().map(Order::len).collect::<Vec<_>>(), [2, 2, 1]);
-        assert_eq!(orders[2].message_ids, [4; ID_BYTES][..]);
-        assert_eq!(Order::read(frame(2, 2)).expect("reads").split(2).len(), 1);
-        assert!(Order::read(frame(0, 0)).expect("reads").split(2).is_empty());
+    fn messages_are_claimed_by_account_when_they_may_be_sent() {
+        let (mut pace, now) = (Pace::default(), clock::instant());
+        let order = read(&frame(&[0, 1, 1, 2, 0], &[1, 1, 1, 2, 1])).expect("reads");
+        let parts: Vec<_> = order
+            .parts(&mut pace, now)
+            .into_iter()
+            .map(|(account, part)| {
+                let begins = part.begins.iter().map(|begin| begin.duration_since(now).as_millis()).collect();
+                let ids = part.wanted.ids().map(|id| id[0]).collect();
+                (account.as_u128(), ids, begins)
+            })
+            .collect::<Vec<(u128, Vec<u8>, Vec<u128>)>>();
+        let expected = [
+            (8, vec![1, 2], vec![1, 2]),
+            (8, vec![3], vec![500]),
+            (7, vec![0], vec![1_000]),
+            (7, vec![4], vec![2_000]),
+        ];
+        assert_eq!(parts, expected);
+    }
+
+    #[test]
+    fn a_part_is_split_into_the_same_messages() {
+        let order = read(&frame(&[1; 5], &[1; 5])).expect("reads");
+        let (_, mut part) = order.parts(&mut Pace::default(), clock::instant()).remove(0);
+        let begins = part.begins.clone();
+        let first = part.split(2);
+        assert_eq!((first.wanted.len(), first.begins), (2, begins[..2].to_vec()));
+        assert_eq!(part.wanted.ids().map(|id| id[0]).collect::<Vec<_>>(), [2, 3, 4]);
+        assert_eq!(part.split(9).begins, begins[2..]);
+        assert_eq!((part.wanted.len(), part.begin()), (0, None));
+    }
+
+    #[test]
+    fn a_frame_of_ids_alone_is_not_paced() {
+        let now = clock::instant();
+        let mut frame = frame(&[0, 1], &[1, 1]);
+        (frame.numbers, frame.number_places, frame.segments) = (vec![], vec![], vec![]);
+        let parts = read(&frame).expect("reads").parts(&mut Pace::default(), now);
+        assert_eq!(parts.len(), 1);
+        assert_eq!((parts[0].0, parts[0].1.begins.clone()), (Uuid::nil(), vec![now; 2]));
     }
 
     #[test]
     fn refuses_what_is_not_an_order() {
-        assert!(matches!(Order::read(frame(2, 3)), Err(Unreadable::Lengths { ids: 32, attempts: 3 })));
+        let short = OrderFrame { attempts: vec![1; 3], ..frame(&[0, 0], &[1, 1]) };
+        assert!(matches!(read(&short), Err(Unreadable::Lists { ids: 32, attempts: 3 })));
+        assert!(read(&frame(&[0, 3], &[1, 1])).is_err(), "a number that is not there");
+        assert!(read(&frame(&[0, 0], &[1])).is_err(), "a message without segments");
         assert!(matches!(Order::read(Bytes::from_static(&[0xff; 9])), Err(Unreadable::Decode(_))));
     }
 }

@@ -1,5 +1,6 @@
-//! Pulls frames of orders, no faster than they can be claimed. A pull that fails or falls silent is begun again.
+//! Pulls frames of orders of the shards that are this node's. A pull that fails or falls silent is begun again.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,92 +10,143 @@ use async_nats::jetstream::{AckKind, Message};
 use futures::{FutureExt as _, StreamExt as _};
 use muster_runtime::bus::Bus;
 use muster_runtime::supervise::Tasks;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use muster_runtime::topology::{SHARD_OWNER, SHARD_PULL_EXPIRES};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio_util::sync::CancellationToken;
 
 use crate::work::Worker;
 
-/// Frames asked for at once. Those that wait here wait for this node alone, so they are few.
-const PULL_FRAMES_MAX: usize = 16;
-/// Frames that wait for room or for their claims at once.
-const CLAIMING_MAX: usize = 4;
-/// Frames being worked on at once, those included whose outcomes are being published.
-const FRAMES_MAX: usize = 64;
+/// Frames of a shard asked for at once. Those that wait here wait for this node alone, so they are few.
+const PULL_FRAMES_MAX: usize = 4;
+/// Frames of a shard being worked on at once, those included that wait for their time or for room.
+const SHARD_FRAMES_MAX: usize = 64;
 /// How often the server says that the pull is alive. After twice this silence it is begun again.
-const HEARTBEAT: Duration = Duration::from_secs(2);
+const HEARTBEAT: Duration = Duration::from_millis(500);
 /// The pause before a pull that failed is begun again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
 
 /// Pulls frames and hands them to a worker.
+#[derive(Clone)]
 pub(crate) struct Puller {
     bus: Bus,
     worker: Arc<Worker>,
     tasks: Tasks,
-    claiming: Arc<Semaphore>,
-    frames: Arc<Semaphore>,
 }
 
 impl Puller {
     /// A puller for `worker`.
     pub(crate) fn new(bus: Bus, worker: Arc<Worker>, tasks: Tasks) -> Self {
-        let claiming = Arc::new(Semaphore::new(CLAIMING_MAX));
-        let frames = Arc::new(Semaphore::new(FRAMES_MAX));
-        Self { bus, worker, tasks, claiming, frames }
+        Self { bus, worker, tasks }
     }
 
-    /// Pulls until the service stops.
-    pub(crate) fn start(self) {
+    /// Pulls from the shards in `shards`, as they come and go, until the service stops.
+    pub(crate) fn start(self, mut shards: watch::Receiver<BTreeSet<u16>>) {
         // Not `keep_running`: what is buffered has to be given back when the service stops.
         self.tasks.clone().spawn(async move {
             let stop = self.tasks.stop();
-            while !stop.is_cancelled() {
-                let Err(error) = self.pull().await else { continue };
-                tracing::warn!(error = format!("{error:#}"), "orders cannot be pulled; trying again");
+            let mut pulled: BTreeMap<u16, CancellationToken> = BTreeMap::new();
+            loop {
+                let mine = shards.borrow_and_update().clone();
+                pulled.retain(|shard, lost| {
+                    mine.contains(shard) || {
+                        lost.cancel();
+                        false
+                    }
+                });
+                for shard in mine {
+                    pulled.entry(shard).or_insert_with(|| self.start_shard(shard, stop.child_token()));
+                }
                 tokio::select! {
-                    () = tokio::time::sleep(RETRY_PAUSE) => {}
-                    () = stop.cancelled() => {}
+                    changed = shards.changed() => if changed.is_err() { return },
+                    () = stop.cancelled() => return,
                 }
             }
         });
     }
 
-    /// Pulls until the service stops or the pull fails.
+    fn start_shard(&self, shard: u16, lost: CancellationToken) -> CancellationToken {
+        let pull = ShardPull {
+            shard,
+            bus: self.bus.clone(),
+            worker: self.worker.clone(),
+            tasks: self.tasks.clone(),
+            lost: lost.clone(),
+            frames: Arc::new(Semaphore::new(SHARD_FRAMES_MAX)),
+        };
+        self.tasks.spawn(pull.run());
+        lost
+    }
+}
+
+/// The pull of one shard, for as long as it is this node's.
+struct ShardPull {
+    shard: u16,
+    bus: Bus,
+    worker: Arc<Worker>,
+    tasks: Tasks,
+    lost: CancellationToken,
+    frames: Arc<Semaphore>,
+}
+
+impl ShardPull {
+    async fn run(self) {
+        while !self.lost.is_cancelled() {
+            let Err(error) = self.pull().await else { continue };
+            let error = format!("{error:#}");
+            tracing::warn!(shard = self.shard, error, "orders cannot be pulled; trying again");
+            tokio::select! {
+                () = tokio::time::sleep(RETRY_PAUSE) => {}
+                () = self.lost.cancelled() => {}
+            }
+        }
+    }
+
+    /// Pulls until the shard is lost or the pull fails.
     async fn pull(&self) -> anyhow::Result<()> {
-        // The conveyor may have been lost with its server; orders are made again once it is there.
-        self.bus.ensure_streams().await?;
-        let consumer = self.bus.work_consumer().await?;
-        let mut frames = consumer
-            .stream()
-            .max_messages_per_batch(PULL_FRAMES_MAX)
-            .heartbeat(HEARTBEAT)
-            .messages()
-            .await
-            .context("cannot pull orders")?;
-        let stop = self.tasks.stop();
+        let mut frames = match self.stream().await {
+            Ok(frames) => frames,
+            // The conveyor may have been lost with its server; orders are made again once it is there.
+            Err(_) => {
+                self.bus.ensure_streams().await?;
+                self.stream().await?
+            }
+        };
         loop {
             let next = tokio::select! {
                 next = self.next(&mut frames) => next,
-                () = stop.cancelled() => break,
+                () = self.lost.cancelled() => break,
             };
-            let Some((message, claiming, slot)) = next? else { break };
-            let worker = self.worker.clone();
+            let Some((message, slot)) = next? else { return Ok(()) };
+            let (worker, lost) = (self.worker.clone(), self.lost.clone());
             self.tasks.spawn(async move {
-                worker.frame(message, claiming).await;
+                worker.frame(message, &lost).await;
                 drop(slot);
             });
+        }
+        // Otherwise the server would wait for this node for some seconds more.
+        if let Err(error) = self.bus.leave_shard(self.shard).await {
+            tracing::debug!(shard = self.shard, error = format!("{error:#}"), "a shard was not handed over");
         }
         give_back(frames).await;
         Ok(())
     }
 
+    async fn stream(&self) -> anyhow::Result<Stream> {
+        let consumer = self.bus.shard_consumer(self.shard).await?;
+        let frames = consumer
+            .stream()
+            .group(SHARD_OWNER)
+            .max_messages_per_batch(PULL_FRAMES_MAX)
+            .expires(SHARD_PULL_EXPIRES)
+            .heartbeat(HEARTBEAT);
+        frames.messages().await.context("cannot pull orders")
+    }
+
     /// The next frame, once there is room to work on it. Nothing is lost where this is dropped half way.
-    async fn next(
-        &self,
-        frames: &mut Stream,
-    ) -> anyhow::Result<Option<(Message, OwnedSemaphorePermit, OwnedSemaphorePermit)>> {
+    async fn next(&self, frames: &mut Stream) -> anyhow::Result<Option<(Message, OwnedSemaphorePermit)>> {
         let slot = self.frames.clone().acquire_owned().await?;
-        let claiming = self.claiming.clone().acquire_owned().await?;
         match frames.next().await {
-            Some(message) => Ok(Some((message?, claiming, slot))),
+            Some(message) => Ok(Some((message?, slot))),
             None => Ok(None),
         }
     }

@@ -1,28 +1,34 @@
-//! A frame of orders, from claim to reported outcomes.
+//! A frame of orders, from pacing and claim to reported outcomes.
 
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "the tests play a control-plane that fails")]
 mod tests;
 
-use std::sync::Arc;
-use std::time::Duration;
+use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use async_nats::jetstream::{AckKind, Message};
-use futures::stream::{self, FuturesUnordered, StreamExt as _};
+use bytes::Bytes;
+use futures::stream::{FuturesUnordered, StreamExt as _};
+use muster_domain::error::{ErrorClass, SendError};
+use muster_domain::status::Fact;
+use muster_providers::Answer;
 use muster_runtime::batch::Events;
+use muster_runtime::clock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio_util::sync::CancellationToken;
 
 use crate::account::Accounts;
-use crate::claim::{Claimed, Claims, NotClaimed};
+use crate::claim::{CLAIM_MESSAGES_MAX, Claimed, Claims, NotClaimed};
+use crate::gate::{self, Gate, Gates};
 use crate::http::Pool;
-use crate::order::Order;
+use crate::order::{Order, Part};
+use crate::pace::Pace;
 
-/// Messages in one claim at most.
-const CLAIM_MESSAGES_MAX: usize = 200;
-/// Parts of a large frame that are claimed at once.
-const PARTS_MAX: usize = 4;
 /// How often JetStream is told that a frame is still being worked on; well under its ack wait.
-const PROGRESS: Duration = Duration::from_secs(20);
+const PROGRESS: Duration = Duration::from_secs(3);
 
 /// Does the work of frames.
 pub(crate) struct Worker {
@@ -30,7 +36,9 @@ pub(crate) struct Worker {
     accounts: Accounts,
     pool: Arc<Pool>,
     events: Events,
-    /// Calls that may still be opened.
+    gates: Arc<Gates>,
+    pace: Mutex<Pace>,
+    /// Calls that may still be opened, of all accounts together.
     room: Arc<Semaphore>,
     claim_messages_max: usize,
 }
@@ -44,13 +52,13 @@ enum Unfinished {
     /// An outcome was not published.
     NotReported,
     /// Some of it is left to be claimed by another node.
-    Stopping,
+    Left,
 }
 
 impl From<NotClaimed> for Unfinished {
     fn from(not_claimed: NotClaimed) -> Self {
         match not_claimed {
-            NotClaimed::Stopping => Self::Stopping,
+            NotClaimed::Stopping => Self::Left,
             NotClaimed::Refused => Self::Refused,
         }
     }
@@ -63,18 +71,19 @@ impl Worker {
         accounts: Accounts,
         pool: Arc<Pool>,
         events: Events,
+        gates: Arc<Gates>,
         calls_max: usize,
     ) -> Self {
         let calls_max = calls_max.clamp(1, Semaphore::MAX_PERMITS);
         // Half of the room, so that one claim can be asked for while another's calls are made.
         let claim_messages_max = (calls_max / 2).clamp(1, CLAIM_MESSAGES_MAX);
         let room = Arc::new(Semaphore::new(calls_max));
-        Self { claims, accounts, pool, events, room, claim_messages_max }
+        Self { claims, accounts, pool, events, gates, pace: Mutex::default(), room, claim_messages_max }
     }
 
-    /// Works on one frame and acks it once JetStream has the outcome of every call made for it. `claiming` is
-    /// given back as soon as its claims are answered, so that the next frame may be claimed.
-    pub(crate) async fn frame(&self, message: Message, claiming: OwnedSemaphorePermit) {
+    /// Works on one frame and acks it once JetStream has the outcome of every call made for it. When the frame's shard
+    /// is `lost`, what is not claimed yet is left to the shard's next node.
+    pub(crate) async fn frame(&self, message: Message, lost: &CancellationToken) {
         let order = match Order::read(message.payload.clone()) {
             Ok(order) => order,
             Err(error) => {
@@ -82,9 +91,21 @@ impl Worker {
                 return ack(&message, AckKind::Term).await;
             }
         };
-        match in_progress(&message, self.order(order, claiming)).await {
+        let mut work = pin!(in_progress(&message, self.order(order, lost)));
+        let done = tokio::select! {
+            biased;
+            done = &mut work => done,
+            () = lost.cancelled() => {
+                // At once: the shard's next node does not wait for the calls that are open here. Of what is claimed
+                // here, nothing is granted to it.
+                ack(&message, AckKind::Nak(None)).await;
+                let _ = work.await;
+                return;
+            }
+        };
+        match done {
             Ok(()) => ack(&message, AckKind::Ack).await,
-            Err(Unfinished::Stopping) => ack(&message, AckKind::Nak(None)).await,
+            Err(Unfinished::Left) => ack(&message, AckKind::Nak(None)).await,
             Err(Unfinished::Refused) => ack(&message, AckKind::Term).await,
             // It will come again, and nothing of it will be granted again.
             Err(Unfinished::NotReported) => {}
@@ -93,49 +114,141 @@ impl Worker {
 
     /// Does all parts of an order to their end, whatever becomes of one of them: a part that is dropped half way
     /// leaves calls that nobody knows the outcome of.
-    async fn order(&self, order: Order, claiming: OwnedSemaphorePermit) -> Result<(), Unfinished> {
-        let claiming = Arc::new(claiming);
-        let parts = order.split(self.claim_messages_max).into_iter().map(|part| (part, claiming.clone()));
-        let parts: Vec<_> = parts.collect();
-        drop(claiming);
-        stream::iter(parts)
-            .map(|(part, claiming)| self.part(part, claiming))
-            .buffer_unordered(PARTS_MAX)
-            .fold(Ok(()), async |all: Result<(), Unfinished>, part| all.max(part))
-            .await
+    async fn order(&self, order: Order, lost: &CancellationToken) -> Result<(), Unfinished> {
+        let parts = {
+            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
+            order.parts(&mut pace, clock::instant())
+        };
+        let parts = parts.into_iter().map(|(account, part)| {
+            let gate = self.gates.of(account);
+            async move { self.part(part, &gate, lost).await }
+        });
+        all_of(parts).await
     }
 
-    async fn part(&self, order: Order, claiming: Arc<OwnedSemaphorePermit>) -> Result<(), Unfinished> {
-        let mut room = self.room_for(order.len()).await?;
-        let claimed = self.claims.claim(order).await?;
-        drop(claiming);
-        let calls = claimed.into_iter().map(|claimed| self.call(claimed, room.split(1)));
-        let mut calls: FuturesUnordered<_> = calls.collect();
+    /// Claims the messages of a part when their time has come, as many at once as there is room for.
+    async fn part(&self, mut part: Part, gate: &Gate, lost: &CancellationToken) -> Result<(), Unfinished> {
+        let Some(begin) = part.begin() else { return Ok(()) };
+        if begin > clock::instant() {
+            tokio::select! {
+                biased;
+                () = lost.cancelled() => return Err(Unfinished::Left),
+                () = tokio::time::sleep_until(begin.into()) => {}
+            }
+        }
+        let mut waiting = gate.waiting(part.wanted.len());
+        let mut chunks = FuturesUnordered::new();
+        let mut done = Ok(());
+        while part.wanted.len() > 0 {
+            let wanted = part.wanted.len().min(self.claim_messages_max);
+            let mut room = pin!(self.room_for(wanted, gate));
+            let room = loop {
+                tokio::select! {
+                    // First, so that nothing is claimed any more once the shard is another node's.
+                    biased;
+                    () = lost.cancelled() => break None,
+                    room = &mut room => break room,
+                    Some(chunk) = chunks.next() => done = done.max(chunk),
+                }
+            };
+            let Some(room) = room else {
+                done = Err(Unfinished::Left);
+                break;
+            };
+            let chunk = part.split(room.account.calls());
+            waiting.less(chunk.wanted.len());
+            chunks.push(self.chunk(chunk, gate, room));
+        }
+        drop(waiting);
+        while let Some(chunk) = chunks.next().await {
+            done = done.max(chunk);
+        }
+        done
+    }
+
+    /// Room for some calls, before they are claimed: so that no message waits between its claim and its call.
+    async fn room_for<'a>(&self, calls: usize, gate: &'a Gate) -> Option<Room<'a>> {
+        let account = gate.room(calls).await?;
+        let calls = u32::try_from(account.calls()).unwrap_or(u32::MAX);
+        let node = self.room.clone().acquire_many_owned(calls).await.ok()?;
+        Some(Room { account, node })
+    }
+
+    async fn chunk(&self, chunk: Part, gate: &Gate, mut room: Room<'_>) -> Result<(), Unfinished> {
+        let begins = begins(&chunk);
+        let claimed = self.claims.claim(chunk.wanted).await?;
+        let calls = claimed.into_iter().map(|claimed| {
+            let begin = begins.get(&claimed.message.message_id).copied();
+            self.call(claimed, begin, gate, room.split())
+        });
+        let calls: Vec<_> = calls.collect();
         // What was not granted needs no room.
         drop(room);
-        let mut reported = Ok(());
-        while let Some(one) = calls.next().await {
-            reported = reported.max(one);
-        }
-        reported
+        all_of(calls).await
     }
 
-    /// Room for `calls` calls, before they are claimed: so that no message waits between its claim and its call.
-    async fn room_for(&self, calls: usize) -> Result<OwnedSemaphorePermit, NotClaimed> {
-        let calls = u32::try_from(calls).unwrap_or(u32::MAX);
-        tokio::select! {
-            // First, so that nothing is claimed any more once the node is stopping.
-            biased;
-            () = self.claims.stopping() => Err(NotClaimed::Stopping),
-            room = self.room.clone().acquire_many_owned(calls) => room.map_err(|_closed| NotClaimed::Stopping),
+    async fn call(
+        &self,
+        claimed: Claimed,
+        begin: Option<Instant>,
+        gate: &Gate,
+        room: Option<Room<'_>>,
+    ) -> Result<(), Unfinished> {
+        if let Some(begin) = begin {
+            tokio::time::sleep_until(begin.into()).await;
         }
-    }
-
-    async fn call(&self, claimed: Claimed, room: Option<OwnedSemaphorePermit>) -> Result<(), Unfinished> {
-        let outcome = claimed.call(&self.accounts, &self.pool).await;
+        let outcome = match gate.open_for() {
+            Some(open_for) => claimed.answered(circuit_open(open_for)),
+            None => {
+                let begun = clock::instant();
+                let outcome = claimed.call(&self.accounts, &self.pool).await;
+                gate.done(outcome.fact(), clock::since(begun));
+                outcome
+            }
+        };
         drop(room);
         self.events.report(outcome.into()).await.map_err(|_lost| Unfinished::NotReported)
     }
+}
+
+/// Room for calls: at their account, and of the node.
+struct Room<'a> {
+    account: gate::Room<'a>,
+    node: OwnedSemaphorePermit,
+}
+
+impl Room<'_> {
+    /// Room for one call, which is taken from this.
+    fn split(&mut self) -> Option<Self> {
+        Some(Self { account: self.account.split()?, node: self.node.split(1)? })
+    }
+}
+
+/// When those messages may be sent that may not be sent at once.
+fn begins(chunk: &Part) -> HashMap<Bytes, Instant> {
+    let now = clock::instant();
+    let later = chunk.wanted.ids().zip(&chunk.begins).filter(|(_, begin)| **begin > now);
+    later.map(|(id, begin)| (Bytes::copy_from_slice(id), *begin)).collect()
+}
+
+/// The answer that a message gets without being called, while its provider answers nobody.
+fn circuit_open(open_for: Duration) -> Answer {
+    let error = SendError { class: ErrorClass::Transient, code: "circuit-open".to_owned() };
+    let seconds = u32::try_from(open_for.as_secs()).unwrap_or(u32::MAX);
+    Answer {
+        fact: Fact::NotAccepted(error),
+        provider_message_id: None,
+        retry_after_s: Some(seconds.saturating_add(1)),
+    }
+}
+
+/// Waits for all, and returns the most urgent of what is unfinished.
+async fn all_of<F>(work: impl IntoIterator<Item = F>) -> Result<(), Unfinished>
+where
+    F: Future<Output = Result<(), Unfinished>>,
+{
+    let work: FuturesUnordered<F> = work.into_iter().collect();
+    work.fold(Ok(()), async |all: Result<(), Unfinished>, one| all.max(one)).await
 }
 
 /// Does `work`, and tells JetStream now and then that it is still being done.

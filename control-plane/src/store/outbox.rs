@@ -12,11 +12,13 @@ pub(crate) struct OrderFrameRow {
     pub(crate) shard: i16,
     pub(crate) messages: Vec<Uuid>,
     pub(crate) attempts: Vec<i16>,
+    /// What is published. `None`: the frame was written by a version that published the ids alone.
+    pub(crate) payload: Option<Vec<u8>>,
 }
 
 pub(crate) async fn order_frame_insert(tx: &SystemTx<'_>, frame: &OrderFrameRow) -> Result<()> {
     let sql = include_str!("outbox/order_frame_insert.sql");
-    execute(tx, sql, &[&frame.id, &frame.shard, &frame.messages, &frame.attempts]).await?;
+    execute(tx, sql, &[&frame.id, &frame.shard, &frame.messages, &frame.attempts, &frame.payload]).await?;
     Ok(())
 }
 
@@ -28,6 +30,7 @@ pub(crate) async fn order_frames_unpublished(tx: &SystemTx<'_>, limit: i64) -> R
         shard: row.get("shard"),
         messages: row.get("message_ids"),
         attempts: row.get("attempts"),
+        payload: row.get("payload"),
     });
     Ok(frames.collect())
 }

@@ -10,33 +10,35 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use async_nats::jetstream::consumer::PullConsumer;
 use deadpool_postgres::ClientWrapper;
 use muster_domain::status::{Decision, Status};
-use muster_runtime::{clock, topology};
+use muster_runtime::clock;
 use uuid::Uuid;
 
 use crate::db::{Micros, SystemTx};
 use crate::nudge::nudged;
-use crate::store::outbox::{OrderFrameRow, order_frame_insert};
+use crate::store::numbers::{Number, pool_numbers};
+use crate::store::outbox::order_frame_insert;
+use crate::store::queue::queue_lock_try;
 use crate::store::queue::{
     QueuedCampaign, Taken, assignments_take_canceled, canceled_with_assignments, queue_take,
     queue_take_canceled, queue_take_expired, queued_campaigns, way_out,
 };
-use crate::store::transitions::{Attempt, Transition, decide, record};
-use crate::store::{numbers::pool_numbers, queue::queue_lock_try};
+use crate::store::transitions::{Attempt, decide, record};
 use crate::work::Context;
 use crate::work::daily::Daily;
+use crate::work::nodes::Nodes;
+use crate::work::order::{self, Sender};
 use crate::work::pace::Pace;
+use crate::work::room::Rooms;
 
 /// How often the dispatcher works when nobody nudges it, which also is how finely numbers are paced.
 const TIMER: Duration = Duration::from_millis(50);
-/// Orders in one frame at most: large enough to make JetStream cheap, small enough to spread over nodes.
-const FRAME_ORDERS_MAX: usize = 200;
-/// Frames that may wait for a sender node: a few seconds of sending.
-const FRAMES_WAITING_MAX: u64 = 100;
 /// Messages in one transaction at most.
 const ROUND_MAX: i32 = 6_400;
+/// How much of a number's rate is ordered: a little less than all, so that what piled up in a sender node, which keeps
+/// to the rate exactly, melts away.
+const ORDERED_SHARE: f64 = 0.98;
 /// How long a pool's numbers and their rates are remembered.
 const NUMBERS_FRESH: Duration = Duration::from_secs(2);
 /// Messages of canceled campaigns that are cleared in one transaction.
@@ -53,10 +55,11 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     while !queue_lock_try(&client).await? {
         tokio::time::sleep(ASSIGNMENTS_TIMER).await;
     }
-    let work = context.bus.work_consumer().await?;
+    context.bus.ensure_shards().await?;
+    let nodes = Nodes::listen(&context.bus).await?;
     let mut dispatcher = Dispatcher {
         context,
-        work,
+        nodes,
         pace: Pace::default(),
         daily: Daily::default(),
         pools: HashMap::new(),
@@ -74,10 +77,11 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
 
 struct Dispatcher {
     context: Context,
-    work: PullConsumer,
+    nodes: Nodes,
     pace: Pace,
     daily: Daily,
-    pools: HashMap<Uuid, (Instant, Vec<Uuid>)>,
+    /// The numbers of each pool, when they were read.
+    pools: HashMap<Uuid, (Instant, HashMap<Uuid, Sender>)>,
     assignments_cleared: Option<Instant>,
     /// When each campaign was last looked through for messages whose validity is over: that reads all of its queue.
     expiry_looked: HashMap<Uuid, Instant>,
@@ -102,10 +106,13 @@ impl Dispatcher {
         // Only ordering needs JetStream: what is to be cleared does not wait for it.
         let running = turns.iter().filter(|campaign| way_out(campaign.state) == Some(Decision::Order));
         let running: Vec<QueuedCampaign> = running.copied().collect();
-        let room = if running.is_empty() { 0 } else { self.room().await? };
+        self.nodes.hear();
         let mut ordered = 0;
-        for campaign in &running {
-            ordered += self.order(client, campaign, (room - ordered).min(ROUND_MAX)).await?;
+        if !running.is_empty() {
+            let rooms = Rooms::look(&self.context.bus, &self.nodes).await?;
+            for campaign in &running {
+                ordered += self.order(client, campaign, &rooms, ROUND_MAX - ordered).await?;
+            }
         }
         if ordered > 0 || cleared {
             self.context.nudges.orders.notify_one();
@@ -142,17 +149,11 @@ impl Dispatcher {
         turns
     }
 
-    /// Orders that sender nodes have room for.
-    async fn room(&mut self) -> anyhow::Result<i32> {
-        let waiting = self.work.info().await.context("cannot see how many orders wait")?.num_pending;
-        let frames = usize::try_from(FRAMES_WAITING_MAX.saturating_sub(waiting))?;
-        Ok(i32::try_from(frames * FRAME_ORDERS_MAX)?)
-    }
-
     async fn order(
         &mut self,
         client: &mut ClientWrapper,
         campaign: &QueuedCampaign,
+        rooms: &Rooms,
         share: i32,
     ) -> anyhow::Result<i32> {
         let tx = SystemTx::begin(client).await?;
@@ -160,7 +161,7 @@ impl Dispatcher {
         if share <= 0 {
             return Ok(0);
         }
-        let (numbers, budgets) = self.budgets(&tx, campaign.pool, share).await?;
+        let (numbers, budgets) = self.budgets(&tx, campaign.pool, rooms, share).await?;
         if numbers.is_empty() {
             return Ok(0);
         }
@@ -170,7 +171,8 @@ impl Dispatcher {
         }
         let attempts: Vec<Attempt> = taken.iter().map(Taken::attempt).collect();
         let moved = decide(&tx, Decision::Order, Status::Queued, &attempts, &cause()).await?;
-        for frame in frames(&taken, &moved) {
+        let (_, senders) = self.pools.get(&campaign.pool).context("the numbers were read for the budgets")?;
+        for frame in order::frames(&taken, &moved, senders) {
             order_frame_insert(&tx, &frame).await?;
         }
         record(&tx, &moved).await?;
@@ -208,23 +210,16 @@ impl Dispatcher {
         &mut self,
         tx: &SystemTx<'_>,
         pool: Uuid,
+        rooms: &Rooms,
         share: i32,
     ) -> anyhow::Result<(Vec<Uuid>, Vec<i32>)> {
         let now_us = clock::now_us();
-        let fresh = self.pools.get(&pool).is_some_and(|(read, _)| clock::since(*read) < NUMBERS_FRESH);
-        if !fresh {
-            let numbers = pool_numbers(tx, pool).await?;
-            for number in &numbers {
-                self.pace.set_rate(number.id, number.segments_per_second, now_us);
-            }
-            self.pools
-                .insert(pool, (clock::instant(), numbers.into_iter().map(|number| number.id).collect()));
-        }
-        let numbers = self.pools.get(&pool).map_or(&[][..], |(_, numbers)| numbers);
+        self.read_pool(tx, pool, now_us).await?;
+        let Some((_, senders)) = self.pools.get(&pool) else { return Ok(Default::default()) };
         // Enough to spread the share over all numbers, and no more than that to look through.
-        let each = (share / i32::try_from(numbers.len().max(1))?).max(1);
+        let each = (share / i32::try_from(senders.len().max(1))?).max(1);
         let mut budgets = (Vec::new(), Vec::new());
-        for number in numbers {
+        for (number, _) in senders.iter().filter(|(number, sender)| rooms.takes(**number, sender)) {
             let budget = self.pace.budget(*number, now_us).min(each);
             if budget > 0 {
                 budgets.0.push(*number);
@@ -232,6 +227,21 @@ impl Dispatcher {
             }
         }
         Ok(budgets)
+    }
+
+    /// Reads the numbers of a pool again, if that was not done lately.
+    async fn read_pool(&mut self, tx: &SystemTx<'_>, pool: Uuid, now_us: i64) -> anyhow::Result<()> {
+        if self.pools.get(&pool).is_some_and(|(read, _)| clock::since(*read) < NUMBERS_FRESH) {
+            return Ok(());
+        }
+        let mut senders = HashMap::new();
+        for number in pool_numbers(tx, pool).await? {
+            self.pace.set_rate(number.id, number.segments_per_second * ORDERED_SHARE, now_us);
+            let Number { id, account, segments_per_second, .. } = number;
+            senders.insert(id, Sender { account, segments_per_second });
+        }
+        self.pools.insert(pool, (clock::instant(), senders));
+        Ok(())
     }
 
     /// Forgets pools that no queued campaign uses, the numbers in them, and tenants without a quota.
@@ -248,7 +258,7 @@ impl Dispatcher {
             .map(|campaign| campaign.tenant)
             .collect();
         self.pace.retain(|id| {
-            has_quota.contains(id) || pools.values().any(|(_, numbers)| numbers.binary_search(id).is_ok())
+            has_quota.contains(id) || pools.values().any(|(_, senders)| senders.contains_key(id))
         });
         self.daily.forget();
     }
@@ -322,24 +332,4 @@ async fn settle(
     record(&tx, &moved).await?;
     tx.commit().await?;
     Ok(true)
-}
-
-/// The ordered messages in frames: one shard each, so that a number's texts stay together.
-fn frames(taken: &[Taken], moved: &[Transition]) -> Vec<OrderFrameRow> {
-    let ordered: HashSet<Uuid> = moved.iter().map(|transition| transition.message).collect();
-    let mut shards: BTreeMap<u16, Vec<&Taken>> = BTreeMap::new();
-    for message in taken.iter().filter(|message| ordered.contains(&message.message)) {
-        shards.entry(topology::shard_of(message.number)).or_default().push(message);
-    }
-    let frame = |(shard, messages): (u16, &[&Taken])| OrderFrameRow {
-        id: clock::new_id(),
-        shard: i16::try_from(shard).unwrap_or_default(),
-        messages: messages.iter().map(|message| message.message).collect(),
-        attempts: messages.iter().map(|message| message.attempt).collect(),
-    };
-    shards
-        .iter()
-        .flat_map(|(shard, messages)| messages.chunks(FRAME_ORDERS_MAX).map(move |chunk| (*shard, chunk)))
-        .map(frame)
-        .collect()
 }

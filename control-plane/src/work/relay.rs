@@ -5,19 +5,15 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use futures::future::try_join_all;
-use muster_proto::internal::v1::OrderFrame;
 use muster_runtime::bus::Bus;
-use muster_runtime::frame;
-use prost::Message as _;
 use uuid::Uuid;
 
 use crate::db::SystemTx;
 use crate::nudge::nudged;
 use crate::store::outbox::{
-    OrderFrameRow, order_frames_published, order_frames_unpublished, status_frames_delete,
-    status_frames_oldest,
+    order_frames_published, order_frames_unpublished, status_frames_delete, status_frames_oldest,
 };
-use crate::work::Context;
+use crate::work::{Context, order};
 
 /// How often an outbox is looked at when nobody nudges.
 const TIMER: Duration = Duration::from_millis(200);
@@ -40,24 +36,15 @@ async fn relay_orders(context: &Context) -> anyhow::Result<bool> {
     if frames.is_empty() {
         return Ok(false);
     }
-    let topology = &context.bus.topology;
-    let messages =
-        frames.iter().map(|row| (topology.work_subject(row.shard.unsigned_abs()), order_payload(row)));
-    publish_all(&context.bus, messages).await?;
     let ids: Vec<Uuid> = frames.iter().map(|frame| frame.id).collect();
+    let topology = &context.bus.topology;
+    let messages = frames
+        .into_iter()
+        .map(|row| (topology.work_subject(row.shard.unsigned_abs()), order::published(row)));
+    publish_all(&context.bus, messages).await?;
     order_frames_published(&tx, &ids).await?;
     tx.commit().await?;
     Ok(true)
-}
-
-fn order_payload(row: &OrderFrameRow) -> Bytes {
-    let mut message_ids = Vec::with_capacity(row.messages.len() * 16);
-    for id in &row.messages {
-        message_ids.extend_from_slice(id.as_bytes());
-    }
-    let attempts = row.attempts.iter().map(|attempt| u32::from(attempt.unsigned_abs())).collect();
-    let order = OrderFrame { frame_id: frame::id_bytes(row.id), message_ids: message_ids.into(), attempts };
-    order.encode_to_vec().into()
 }
 
 /// Relays status changes to the gateways' watchers.

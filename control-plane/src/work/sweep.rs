@@ -3,7 +3,6 @@
 
 use std::time::Duration;
 
-use anyhow::Context as _;
 use muster_domain::status::Status;
 
 use crate::db::{Micros, SystemTx};
@@ -18,11 +17,11 @@ const DEADLINES_IN_LINE: i64 = 5;
 
 /// Runs the sweeper.
 pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
-    let mut work = context.bus.work_consumer().await?;
+    context.bus.ensure_shards().await?;
     let deadline_us = i64::try_from(context.order_deadline.as_micros())?;
     loop {
         tokio::time::sleep(TIMER).await;
-        let waiting = work.info().await.context("cannot see how many orders wait")?.num_pending;
+        let waiting: u64 = context.bus.frames_waiting().await?.iter().sum();
         let mut client = context.db.system().await?;
         let tx = SystemTx::begin(&mut client).await?;
         let now = Micros::now();

@@ -120,12 +120,13 @@ impl Stage {
         tasks.spawn(async move { server.serve_with_incoming(incoming).await.expect("served") });
         let channel = Endpoint::from_shared(format!("http://{address}")).expect("a URL").connect_lazy();
         let (events, published) = events(&tasks);
-        let stop = CancellationToken::new();
+        let stop = tasks.stop();
         let worker = Worker::new(
-            Claims::new(channel.clone(), "node".to_owned(), stop.clone(), Stopped::default()),
+            Claims::start(channel.clone(), "node".to_owned(), Stopped::default(), 2, &tasks),
             Accounts::new(Directory::new(channel), "https://gw.muster.example"),
             Arc::new(Pool::new(Duration::from_secs(15)).expect("TLS")),
             events,
+            Arc::new(Gates::new(4)),
             4,
         );
         Self { worker, stop, claims_asked, calls_read, answers, published, _tasks: tasks }
@@ -138,10 +139,9 @@ impl Stage {
         meanwhile: impl Future<Output = ()>,
     ) -> Result<(), Unfinished> {
         let ids = kinds.iter().flat_map(|kind| [*kind; 32]).collect();
-        let frame = OrderFrame { frame_id: Bytes::new(), message_ids: ids, attempts: vec![1; 2 * N] };
+        let frame = OrderFrame { message_ids: ids, attempts: vec![1; 2 * N], ..OrderFrame::default() };
         let order = Order::read(frame.encode_to_vec().into()).expect("an order");
-        let claiming = Arc::new(Semaphore::new(1)).acquire_owned().await.expect("open");
-        let both = async { tokio::join!(self.worker.order(order, claiming), meanwhile).0 };
+        let both = async { tokio::join!(self.worker.order(order, &self.stop), meanwhile).0 };
         tokio::time::timeout(PATIENCE, both).await.expect("what the test waits for comes")
     }
 
@@ -202,7 +202,7 @@ async fn calls_that_are_open_are_finished_when_the_node_stops() {
         stage.answers.add_permits(2);
     };
     let worked = stage.order([GRANTED, UNANSWERED], stopped).await;
-    assert_eq!(worked, Err(Unfinished::Stopping));
+    assert_eq!(worked, Err(Unfinished::Left));
     assert_eq!(stage.facts(), [FactKind::Accepted; 2]);
 }
 
@@ -222,13 +222,13 @@ async fn a_part_that_is_refused_takes_no_other_with_it() {
 async fn nothing_is_claimed_once_the_node_is_stopping() {
     let stage = Stage::set().await;
     stage.stop.cancel();
-    assert_eq!(stage.order([GRANTED, REFUSED], async {}).await, Err(Unfinished::Stopping));
+    assert_eq!(stage.order([GRANTED, REFUSED], async {}).await, Err(Unfinished::Left));
     assert_eq!(stage.claims_asked.available_permits(), 0);
 }
 
 #[test]
 fn what_may_still_be_claimed_comes_again_whatever_became_of_the_rest() {
-    use Unfinished::{NotReported, Refused, Stopping};
-    let ascending = [Ok(()), Err(Refused), Err(NotReported), Err(Stopping)];
+    use Unfinished::{Left, NotReported, Refused};
+    let ascending = [Ok(()), Err(Refused), Err(NotReported), Err(Left)];
     assert!(ascending.is_sorted());
 }

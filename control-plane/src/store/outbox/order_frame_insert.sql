@@ -1,1 +1,1 @@
-INSERT INTO order_frames (id, shard, message_ids, attempts) VALUES ($1, $2, $3, $4)
+INSERT INTO order_frames (id, shard, message_ids, attempts, payload) VALUES ($1, $2, $3, $4, $5)

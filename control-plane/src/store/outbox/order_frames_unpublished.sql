@@ -1,4 +1,4 @@
-SELECT id, shard, message_ids, attempts
+SELECT id, shard, message_ids, attempts, payload
 FROM order_frames
 WHERE publish_time IS NULL
 ORDER BY id

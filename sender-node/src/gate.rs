@@ -1,0 +1,259 @@
+//! The gate of each provider account: how many calls it may have open, and what waits before it. One slow provider
+//! fills its own gate and nobody else's.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use muster_domain::error::ErrorClass;
+use muster_domain::status::Fact;
+use muster_proto::internal::v1::AccountLoad;
+use muster_runtime::clock;
+use muster_runtime::frame::id_bytes;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use uuid::Uuid;
+
+use crate::limit::{Limit, Went};
+
+/// How long the gate of an account that is not used is kept.
+const KEPT: Duration = Duration::from_secs(600);
+
+/// The gates of all accounts that this node has messages for.
+pub(crate) struct Gates {
+    calls_max: usize,
+    gates: Mutex<HashMap<Uuid, Arc<Gate>>>,
+}
+
+impl Gates {
+    /// Gates that never let more than `calls_max` calls of an account be open.
+    pub(crate) fn new(calls_max: usize) -> Self {
+        Self { calls_max, gates: Mutex::default() }
+    }
+
+    /// The gate of an account.
+    pub(crate) fn of(&self, account: Uuid) -> Arc<Gate> {
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.entry(account).or_insert_with(|| Arc::new(Gate::new(self.calls_max))).clone()
+    }
+
+    /// What the node has for each account, for the others to know. Forgets those that are not used any more.
+    pub(crate) fn loads(&self) -> Vec<AccountLoad> {
+        let now = clock::instant();
+        let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        gates.retain(|_, gate| Arc::strong_count(gate) > 1 || gate.used_within(KEPT, now));
+        gates.iter().map(|(account, gate)| gate.load(*account, now)).collect()
+    }
+}
+
+/// The gate of one account.
+pub(crate) struct Gate {
+    room: Arc<Semaphore>,
+    waiting: AtomicU32,
+    state: Mutex<State>,
+}
+
+struct State {
+    limit: Limit,
+    /// Permits in the semaphore and out with calls.
+    permits: usize,
+    /// Permits out with calls that are too many by now, and end with their calls.
+    surplus: usize,
+    used: Instant,
+}
+
+/// Room for calls of one account.
+pub(crate) struct Room<'a> {
+    gate: &'a Gate,
+    permits: OwnedSemaphorePermit,
+}
+
+/// Messages that wait before a gate.
+pub(crate) struct Waiting<'a> {
+    gate: &'a Gate,
+    messages: u32,
+}
+
+impl Gate {
+    fn new(calls_max: usize) -> Self {
+        let limit = Limit::new(calls_max);
+        let permits = limit.calls();
+        let state = State { limit, permits, surplus: 0, used: clock::instant() };
+        Self { room: Arc::new(Semaphore::new(permits)), waiting: AtomicU32::new(0), state: Mutex::new(state) }
+    }
+
+    /// So many messages wait from now on.
+    pub(crate) fn waiting(&self, messages: usize) -> Waiting<'_> {
+        let messages = u32::try_from(messages).unwrap_or(u32::MAX);
+        self.waiting.fetch_add(messages, Ordering::Relaxed);
+        Waiting { gate: self, messages }
+    }
+
+    /// Room for some calls, up to `calls`, as soon as there is room for one.
+    pub(crate) async fn room(&self, calls: usize) -> Option<Room<'_>> {
+        let mut permits = self.room.clone().acquire_owned().await.ok()?;
+        let more = self.room.available_permits().min(calls.saturating_sub(1));
+        let more = u32::try_from(more).unwrap_or(u32::MAX);
+        if let Ok(more) = self.room.clone().try_acquire_many_owned(more) {
+            permits.merge(more);
+        }
+        Some(Room { gate: self, permits })
+    }
+
+    /// How long the circuit will be open yet. `None`: calls may be made.
+    pub(crate) fn open_for(&self) -> Option<Duration> {
+        self.state().limit.open_for(clock::instant())
+    }
+
+    /// Takes in what became of a call.
+    pub(crate) fn done(&self, fact: &Fact, took: Duration) {
+        let mut state = self.state();
+        let now = clock::instant();
+        let open = state.permits.saturating_sub(self.room.available_permits());
+        state.limit.went(went(fact), took, open, now);
+        state.used = now;
+        self.follow(&mut state);
+    }
+
+    /// Makes the permits as many as the limit says.
+    fn follow(&self, state: &mut State) {
+        let wanted = state.limit.calls();
+        let have = state.permits - state.surplus;
+        if wanted > have {
+            let revived = state.surplus.min(wanted - have);
+            let added = wanted - have - revived;
+            self.room.add_permits(added);
+            state.surplus -= revived;
+            state.permits += added;
+        } else {
+            state.surplus += have - wanted;
+        }
+        // Those that no call holds end at once.
+        let ended = self.room.forget_permits(state.surplus);
+        state.permits -= ended;
+        state.surplus -= ended;
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn used_within(&self, time: Duration, now: Instant) -> bool {
+        now.saturating_duration_since(self.state().used) < time
+    }
+
+    fn load(&self, account: Uuid, now: Instant) -> AccountLoad {
+        let state = self.state();
+        AccountLoad {
+            account_id: id_bytes(account),
+            waiting: self.waiting.load(Ordering::Relaxed),
+            calls_max: u32::try_from(state.limit.calls()).unwrap_or(u32::MAX),
+            circuit_open: state.limit.open_for(now).is_some(),
+        }
+    }
+}
+
+impl Room<'_> {
+    /// How many calls there is room for.
+    pub(crate) fn calls(&self) -> usize {
+        self.permits.num_permits()
+    }
+
+    /// Room for one call, which is taken from this. `None`: there is none left.
+    pub(crate) fn split(&mut self) -> Option<Self> {
+        self.permits.split(1).map(|permits| Room { gate: self.gate, permits })
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        let mut state = self.gate.state();
+        let ended = state.surplus.min(self.calls());
+        if let Some(permits) = self.permits.split(ended) {
+            permits.forget();
+            state.permits -= ended;
+            state.surplus -= ended;
+        }
+    }
+}
+
+impl Waiting<'_> {
+    /// So many of them wait no more.
+    pub(crate) fn less(&mut self, messages: usize) {
+        let messages = u32::try_from(messages).unwrap_or(u32::MAX).min(self.messages);
+        self.messages -= messages;
+        self.gate.waiting.fetch_sub(messages, Ordering::Relaxed);
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.gate.waiting.fetch_sub(self.messages, Ordering::Relaxed);
+    }
+}
+
+/// What a call's outcome says of the provider. A text that was refused for its own sake was answered.
+fn went(fact: &Fact) -> Went {
+    match fact {
+        Fact::Ambiguous(_) => Went::Lost,
+        Fact::NotAccepted(error) if error.class == ErrorClass::Transient => Went::Lost,
+        Fact::NotAccepted(error) if error.class == ErrorClass::Rate => Went::TooFast,
+        Fact::NotAccepted(_)
+        | Fact::Accepted
+        | Fact::Refused(_)
+        | Fact::ReceiptSent
+        | Fact::ReceiptDelivered
+        | Fact::ReceiptUndelivered(_) => Went::Answered,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_domain::error::SendError;
+
+    use super::*;
+
+    fn lost() -> Fact {
+        Fact::Ambiguous(SendError { class: ErrorClass::Unknown, code: "timeout".to_owned() })
+    }
+
+    #[tokio::test]
+    async fn permits_follow_the_limit_while_calls_are_open() {
+        let gate = Gate::new(64);
+        let mut room = gate.room(32).await.expect("room");
+        assert_eq!((room.calls(), gate.room.available_permits()), (32, 0));
+        // Lost: half of the calls are too many by now, and their room ends with them.
+        gate.done(&lost(), Duration::from_millis(10));
+        drop(room.split());
+        assert_eq!((gate.room.available_permits(), gate.state().surplus), (0, 15));
+        for _ in 0..15 {
+            gate.done(&lost(), Duration::from_secs(100));
+            drop(room.split());
+        }
+        drop(room);
+        let state = gate.state();
+        assert_eq!(state.surplus, 0);
+        assert_eq!((state.permits, gate.room.available_permits()), (state.limit.calls(), state.permits));
+    }
+
+    #[tokio::test]
+    async fn as_much_room_is_given_as_there_is() {
+        let gate = Gate::new(3);
+        let first = gate.room(2).await.expect("room");
+        let second = gate.room(9).await.expect("room");
+        assert_eq!((first.calls(), second.calls()), (2, 1));
+        drop(first);
+        assert_eq!(gate.room(9).await.expect("room").calls(), 2);
+    }
+
+    #[test]
+    fn what_waits_is_told() {
+        let gates = Gates::new(8);
+        let gate = gates.of(Uuid::nil());
+        let mut waiting = gate.waiting(5);
+        waiting.less(2);
+        assert_eq!(gates.loads().first().map(|load| load.waiting), Some(3));
+        drop(waiting);
+        assert_eq!(gates.loads().first().map(|load| load.waiting), Some(0));
+    }
+}
