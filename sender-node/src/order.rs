@@ -10,7 +10,7 @@ use muster_runtime::frame::id_from;
 use prost::Message as _;
 use uuid::Uuid;
 
-use crate::pace::Pace;
+use crate::pace::{Pace, Paced};
 
 /// The bytes of one id.
 const ID_BYTES: usize = 16;
@@ -42,12 +42,14 @@ pub(crate) enum Unreadable {
 }
 
 /// Messages of one account that may be claimed together.
-#[derive(Debug, Default, PartialEq, Eq)]
+#[derive(Debug)]
 pub(crate) struct Part {
     /// Their ids and attempts.
     pub(crate) wanted: Wanted,
-    /// When each may be sent, in the same order.
-    pub(crate) begins: Vec<Instant>,
+    /// Their paces, in the same order.
+    pub(crate) paced: Vec<Paced>,
+    /// When the first of them may be claimed.
+    pub(crate) begin: Instant,
 }
 
 /// What a claim asks for.
@@ -82,31 +84,27 @@ impl Order {
             let place = self.frame.number_places.get(at).map(|place| place_of(*place));
             let number = place.and_then(|place| self.frame.numbers.get(place)).unwrap_or(&unpaced);
             let segments = self.frame.segments.get(at).copied().unwrap_or(1);
-            let begin = match id_from(&number.number_id) {
-                Some(id) => pace.reserve(id, segments, number.segments_per_second, now),
-                None => now,
-            };
+            let rate = number.segments_per_second;
+            let paced = Paced { number: id_from(&number.number_id).unwrap_or(Uuid::nil()), segments, rate };
+            let begin = pace.claim(paced, now);
             let slot = begin.duration_since(now).as_millis() / TOGETHER.as_millis();
             let account = id_from(&number.account_id).unwrap_or(Uuid::nil());
-            let part = parts.entry((slot, account)).or_default();
+            let empty = || Part { wanted: Wanted::default(), paced: Vec::new(), begin };
+            let part = parts.entry((slot, account)).or_insert_with(empty);
+            part.begin = part.begin.min(begin);
             part.wanted.push(id, *attempt);
-            part.begins.push(begin);
+            part.paced.push(paced);
         }
         parts.into_iter().map(|((_, account), part)| (account, part)).collect()
     }
 }
 
 impl Part {
-    /// When the first of its messages may be sent.
-    pub(crate) fn begin(&self) -> Option<Instant> {
-        self.begins.iter().min().copied()
-    }
-
     /// Its first `messages`, which leave it.
     pub(crate) fn split(&mut self, messages: usize) -> Self {
-        let messages = messages.min(self.begins.len());
-        let rest = Self { wanted: self.wanted.split_off(messages), begins: self.begins.split_off(messages) };
-        std::mem::replace(self, rest)
+        let messages = messages.min(self.paced.len());
+        let (wanted, paced) = (self.wanted.split_off(messages), self.paced.split_off(messages));
+        std::mem::replace(self, Self { wanted, paced, begin: self.begin })
     }
 }
 
@@ -181,21 +179,13 @@ mod tests {
     fn messages_are_claimed_by_account_when_they_may_be_sent() {
         let (mut pace, now) = (Pace::default(), clock::instant());
         let order = read(&frame(&[0, 1, 1, 2, 0], &[1, 1, 1, 2, 1])).expect("reads");
-        let parts: Vec<_> = order
-            .parts(&mut pace, now)
-            .into_iter()
-            .map(|(account, part)| {
-                let begins = part.begins.iter().map(|begin| begin.duration_since(now).as_millis()).collect();
-                let ids = part.wanted.ids().map(|id| id[0]).collect();
-                (account.as_u128(), ids, begins)
-            })
-            .collect::<Vec<(u128, Vec<u8>, Vec<u128>)>>();
-        let expected = [
-            (8, vec![1, 2], vec![1, 2]),
-            (8, vec![3], vec![500]),
-            (7, vec![0], vec![1_000]),
-            (7, vec![4], vec![2_000]),
-        ];
+        let parts = order.parts(&mut pace, now).into_iter();
+        let told = |(account, part): (Uuid, Part)| {
+            let ids = part.wanted.ids().map(|id| id[0]).collect();
+            (account.as_u128(), ids, part.begin.duration_since(now).as_millis())
+        };
+        let parts: Vec<(u128, Vec<u8>, u128)> = parts.map(told).collect();
+        let expected = [(8, vec![1, 2], 1), (8, vec![3], 500), (7, vec![0], 1_000), (7, vec![4], 2_000)];
         assert_eq!(parts, expected);
     }
 
@@ -203,12 +193,11 @@ mod tests {
     fn a_part_is_split_into_the_same_messages() {
         let order = read(&frame(&[1; 5], &[1; 5])).expect("reads");
         let (_, mut part) = order.parts(&mut Pace::default(), clock::instant()).remove(0);
-        let begins = part.begins.clone();
         let first = part.split(2);
-        assert_eq!((first.wanted.len(), first.begins), (2, begins[..2].to_vec()));
+        assert_eq!((first.wanted.len(), first.paced.len()), (2, 2));
         assert_eq!(part.wanted.ids().map(|id| id[0]).collect::<Vec<_>>(), [2, 3, 4]);
-        assert_eq!(part.split(9).begins, begins[2..]);
-        assert_eq!((part.wanted.len(), part.begin()), (0, None));
+        assert_eq!(part.split(9).paced.len(), 3);
+        assert_eq!((part.wanted.len(), part.paced.len()), (0, 0));
     }
 
     #[test]
@@ -218,7 +207,7 @@ mod tests {
         (frame.numbers, frame.number_places, frame.segments) = (vec![], vec![], vec![]);
         let parts = read(&frame).expect("reads").parts(&mut Pace::default(), now);
         assert_eq!(parts.len(), 1);
-        assert_eq!((parts[0].0, parts[0].1.begins.clone()), (Uuid::nil(), vec![now; 2]));
+        assert_eq!((parts[0].0, parts[0].1.begin, parts[0].1.wanted.len()), (Uuid::nil(), now, 2));
     }
 
     #[test]

@@ -1,5 +1,8 @@
 //! Pacing: when each ordered message may be sent, so that its number keeps to its rate from one text to the next, with
 //! no burst. In segments; rates below one a second work too. Pure: time is an argument.
+//!
+//! A message is paced twice: when its order comes, so that it is claimed when its time has come and not before; and when
+//! its call begins, because a claim that took long must not bring two calls close together.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -13,6 +16,17 @@ const SPAN_MAX: Duration = Duration::from_hours(24);
 /// Numbers in memory before those that need not be remembered are looked for.
 const SWEEP_FROM: usize = 1_024;
 
+/// One text as far as its number's pace goes.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Paced {
+    /// The number that it is sent from.
+    pub(crate) number: Uuid,
+    /// Its segments.
+    pub(crate) segments: u32,
+    /// The number's rate, in segments a second. 0: the number is not paced.
+    pub(crate) rate: f64,
+}
+
 /// When each number may send next.
 #[derive(Debug, Default)]
 pub(crate) struct Pace {
@@ -22,14 +36,22 @@ pub(crate) struct Pace {
 }
 
 impl Pace {
-    /// When a text of `segments` from `number` may be sent, at `rate` segments a second; the number is busy with it
-    /// from then on. A number that this node has not known lately may have been another node's a moment ago, so it
-    /// begins as if it had just sent one segment.
-    pub(crate) fn reserve(&mut self, number: Uuid, segments: u32, rate: f64, now: Instant) -> Instant {
+    /// When a text may be claimed; its number is busy with it from then on. A number that this node has not known lately
+    /// may have been another node's a moment ago, so it begins as if it had just sent one segment.
+    pub(crate) fn claim(&mut self, text: Paced, now: Instant) -> Instant {
+        self.reserve(text, now, now + span(1, text.rate))
+    }
+
+    /// When a text's call may begin; its number is busy with it from then on.
+    pub(crate) fn call(&mut self, text: Paced, now: Instant) -> Instant {
+        self.reserve(text, now, now)
+    }
+
+    fn reserve(&mut self, text: Paced, now: Instant, first: Instant) -> Instant {
         self.sweep(now);
-        let free = self.free.entry(number).or_insert_with(|| now + span(1, rate));
+        let free = self.free.entry(text.number).or_insert(first);
         let begin = (*free).max(now);
-        *free = begin + span(segments.max(1), rate);
+        *free = begin + span(text.segments.max(1), text.rate);
         begin
     }
 
@@ -54,7 +76,9 @@ mod tests {
 
     use super::*;
 
-    const NUMBER: Uuid = Uuid::nil();
+    fn text(number: u128, segments: u32, rate: f64) -> Paced {
+        Paced { number: Uuid::from_u128(number), segments, rate }
+    }
 
     proptest! {
         #[test]
@@ -67,7 +91,7 @@ mod tests {
             let mut last: Option<(Instant, u32)> = None;
             for (segments, after_ms) in texts {
                 now += Duration::from_millis(after_ms);
-                let begin = pace.reserve(NUMBER, segments, rate, now);
+                let begin = pace.call(text(0, segments, rate), now);
                 prop_assert!(begin >= now);
                 if let Some((before, segments)) = last {
                     let apart = begin.duration_since(before).as_secs_f64();
@@ -82,7 +106,7 @@ mod tests {
     fn texts_that_come_together_are_sent_one_after_the_other() {
         let (mut pace, now) = (Pace::default(), clock::instant());
         let begins: Vec<u128> = [1, 3, 1, 1]
-            .map(|segments| pace.reserve(NUMBER, segments, 2.0, now).duration_since(now).as_millis())
+            .map(|segments| pace.claim(text(0, segments, 2.0), now).duration_since(now).as_millis())
             .to_vec();
         assert_eq!(begins, [500, 1_000, 2_500, 3_000]);
     }
@@ -90,22 +114,18 @@ mod tests {
     #[test]
     fn numbers_do_not_wait_for_each_other_and_one_without_a_rate_does_not_wait() {
         let (mut pace, now) = (Pace::default(), clock::instant());
-        pace.reserve(NUMBER, 100, 0.1, now);
-        assert_eq!(pace.reserve(Uuid::from_u128(1), 1, 100.0, now), now + Duration::from_millis(10));
-        assert_eq!(pace.reserve(Uuid::from_u128(2), 1, 0.0, now), now);
-        assert!(pace.reserve(Uuid::from_u128(3), u32::MAX, f64::MIN_POSITIVE, now) > now);
+        pace.claim(text(0, 100, 0.1), now);
+        assert_eq!(pace.claim(text(1, 1, 100.0), now), now + Duration::from_millis(10));
+        assert_eq!(pace.claim(text(2, 1, 0.0), now), now);
+        assert!(pace.claim(text(3, u32::MAX, f64::MIN_POSITIVE), now) > now);
+        assert_eq!(pace.call(text(4, 1, 0.1), now), now);
     }
 
     #[test]
     fn numbers_that_rested_are_forgotten() {
         let (mut pace, now) = (Pace::default(), clock::instant());
         for number in 0..5_000 {
-            pace.reserve(
-                Uuid::from_u128(number),
-                1,
-                100.0,
-                now + REMEMBERED * 2 * u32::from(number >= 2_000),
-            );
+            pace.claim(text(number, 1, 100.0), now + REMEMBERED * 2 * u32::from(number >= 2_000));
         }
         assert!(pace.free.len() < 4_500, "{}", pace.free.len());
     }

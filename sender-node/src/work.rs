@@ -6,8 +6,8 @@ mod tests;
 
 use std::collections::HashMap;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use async_nats::jetstream::{AckKind, Message};
 use bytes::Bytes;
@@ -25,7 +25,7 @@ use crate::claim::{CLAIM_MESSAGES_MAX, Claimed, Claims, NotClaimed};
 use crate::gate::{self, Gate, Gates};
 use crate::http::Pool;
 use crate::order::{Order, Part};
-use crate::pace::Pace;
+use crate::pace::{Pace, Paced};
 
 /// How often JetStream is told that a frame is still being worked on; well under its ack wait.
 const PROGRESS: Duration = Duration::from_secs(3);
@@ -37,7 +37,9 @@ pub(crate) struct Worker {
     pool: Arc<Pool>,
     events: Events,
     gates: Arc<Gates>,
-    pace: Mutex<Pace>,
+    /// When numbers may claim, and when they may call.
+    orders: Mutex<Pace>,
+    calls: Mutex<Pace>,
     /// Calls that may still be opened, of all accounts together.
     room: Arc<Semaphore>,
     claim_messages_max: usize,
@@ -78,7 +80,8 @@ impl Worker {
         // Half of the room, so that one claim can be asked for while another's calls are made.
         let claim_messages_max = (calls_max / 2).clamp(1, CLAIM_MESSAGES_MAX);
         let room = Arc::new(Semaphore::new(calls_max));
-        Self { claims, accounts, pool, events, gates, pace: Mutex::default(), room, claim_messages_max }
+        let (orders, calls) = Default::default();
+        Self { claims, accounts, pool, events, gates, orders, calls, room, claim_messages_max }
     }
 
     /// Works on one frame and acks it once JetStream has the outcome of every call made for it. When the frame's shard
@@ -115,10 +118,7 @@ impl Worker {
     /// Does all parts of an order to their end, whatever becomes of one of them: a part that is dropped half way
     /// leaves calls that nobody knows the outcome of.
     async fn order(&self, order: Order, lost: &CancellationToken) -> Result<(), Unfinished> {
-        let parts = {
-            let mut pace = self.pace.lock().unwrap_or_else(PoisonError::into_inner);
-            order.parts(&mut pace, clock::instant())
-        };
+        let parts = order.parts(&mut lock(&self.orders), clock::instant());
         let parts = parts.into_iter().map(|(account, part)| {
             let gate = self.gates.of(account);
             async move { self.part(part, &gate, lost).await }
@@ -128,12 +128,11 @@ impl Worker {
 
     /// Claims the messages of a part when their time has come, as many at once as there is room for.
     async fn part(&self, mut part: Part, gate: &Gate, lost: &CancellationToken) -> Result<(), Unfinished> {
-        let Some(begin) = part.begin() else { return Ok(()) };
-        if begin > clock::instant() {
+        if part.begin > clock::instant() {
             tokio::select! {
                 biased;
                 () = lost.cancelled() => return Err(Unfinished::Left),
-                () = tokio::time::sleep_until(begin.into()) => {}
+                () = tokio::time::sleep_until(part.begin.into()) => {}
             }
         }
         let mut waiting = gate.waiting(part.wanted.len());
@@ -175,11 +174,12 @@ impl Worker {
     }
 
     async fn chunk(&self, chunk: Part, gate: &Gate, mut room: Room<'_>) -> Result<(), Unfinished> {
-        let begins = begins(&chunk);
+        let ids = chunk.wanted.ids().map(Bytes::copy_from_slice);
+        let paced: HashMap<Bytes, Paced> = ids.zip(chunk.paced).collect();
         let claimed = self.claims.claim(chunk.wanted).await?;
         let calls = claimed.into_iter().map(|claimed| {
-            let begin = begins.get(&claimed.message.message_id).copied();
-            self.call(claimed, begin, gate, room.split())
+            let paced = paced.get(&claimed.message.message_id).copied();
+            self.call(claimed, paced, gate, room.split())
         });
         let calls: Vec<_> = calls.collect();
         // What was not granted needs no room.
@@ -190,11 +190,12 @@ impl Worker {
     async fn call(
         &self,
         claimed: Claimed,
-        begin: Option<Instant>,
+        paced: Option<Paced>,
         gate: &Gate,
         room: Option<Room<'_>>,
     ) -> Result<(), Unfinished> {
-        if let Some(begin) = begin {
+        if let Some(paced) = paced {
+            let begin = lock(&self.calls).call(paced, clock::instant());
             tokio::time::sleep_until(begin.into()).await;
         }
         let outcome = match gate.open_for() {
@@ -224,13 +225,6 @@ impl Room<'_> {
     }
 }
 
-/// When those messages may be sent that may not be sent at once.
-fn begins(chunk: &Part) -> HashMap<Bytes, Instant> {
-    let now = clock::instant();
-    let later = chunk.wanted.ids().zip(&chunk.begins).filter(|(_, begin)| **begin > now);
-    later.map(|(id, begin)| (Bytes::copy_from_slice(id), *begin)).collect()
-}
-
 /// The answer that a message gets without being called, while its provider answers nobody.
 fn circuit_open(open_for: Duration) -> Answer {
     let error = SendError { class: ErrorClass::Transient, code: "circuit-open".to_owned() };
@@ -240,6 +234,10 @@ fn circuit_open(open_for: Duration) -> Answer {
         provider_message_id: None,
         retry_after_s: Some(seconds.saturating_add(1)),
     }
+}
+
+fn lock(pace: &Mutex<Pace>) -> MutexGuard<'_, Pace> {
+    pace.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Waits for all, and returns the most urgent of what is unfinished.

@@ -27,6 +27,7 @@ mod schema;
 mod secrets;
 mod servers;
 mod settings;
+mod shards;
 mod sign_in;
 mod stories;
 mod tenancy;
