@@ -11,7 +11,7 @@ use muster_domain::status::Fact;
 use muster_proto::internal::v1::AccountLoad;
 use muster_runtime::clock;
 use muster_runtime::frame::id_bytes;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::limit::{Limit, Went};
@@ -42,13 +42,15 @@ impl Gates {
         let now = clock::instant();
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         gates.retain(|_, gate| Arc::strong_count(gate) > 1 || gate.used_within(KEPT, now));
-        gates.iter().map(|(account, gate)| gate.load(*account, now)).collect()
+        gates.iter().map(|(account, gate)| gate.load(*account)).collect()
     }
 }
 
 /// The gate of one account.
 pub(crate) struct Gate {
     room: Arc<Semaphore>,
+    /// Told when the circuit opens.
+    opened: Notify,
     waiting: AtomicU32,
     state: Mutex<State>,
 }
@@ -65,7 +67,9 @@ struct State {
 /// Room for calls of one account.
 pub(crate) struct Room<'a> {
     gate: &'a Gate,
-    permits: OwnedSemaphorePermit,
+    calls: usize,
+    /// `None`: the circuit was open, and no call will be made.
+    permits: Option<OwnedSemaphorePermit>,
 }
 
 /// Messages that wait before a gate.
@@ -79,7 +83,12 @@ impl Gate {
         let limit = Limit::new(calls_max);
         let permits = limit.calls();
         let state = State { limit, permits, surplus: 0, used: clock::instant() };
-        Self { room: Arc::new(Semaphore::new(permits)), waiting: AtomicU32::new(0), state: Mutex::new(state) }
+        Self {
+            room: Arc::new(Semaphore::new(permits)),
+            opened: Notify::new(),
+            waiting: AtomicU32::new(0),
+            state: Mutex::new(state),
+        }
     }
 
     /// So many messages wait from now on.
@@ -89,18 +98,26 @@ impl Gate {
         Waiting { gate: self, messages }
     }
 
-    /// Room for some calls, up to `calls`, as soon as there is room for one.
+    /// Room for some calls, up to `calls`, as soon as there is room for one. While no call is to be made, there is room
+    /// for all: none of them will be one.
     pub(crate) async fn room(&self, calls: usize) -> Option<Room<'_>> {
-        let mut permits = self.room.clone().acquire_owned().await.ok()?;
+        let opened = self.opened.notified();
+        if self.open_for().is_some() {
+            return Some(Room { gate: self, calls, permits: None });
+        }
+        let mut permits = tokio::select! {
+            permits = self.room.clone().acquire_owned() => permits.ok()?,
+            () = opened => return Some(Room { gate: self, calls, permits: None }),
+        };
         let more = self.room.available_permits().min(calls.saturating_sub(1));
         let more = u32::try_from(more).unwrap_or(u32::MAX);
         if let Ok(more) = self.room.clone().try_acquire_many_owned(more) {
             permits.merge(more);
         }
-        Some(Room { gate: self, permits })
+        Some(Room { gate: self, calls: permits.num_permits(), permits: Some(permits) })
     }
 
-    /// How long the circuit will be open yet. `None`: calls may be made.
+    /// How long no call is to be made yet. `None`: calls may be made.
     pub(crate) fn open_for(&self) -> Option<Duration> {
         self.state().limit.open_for(clock::instant())
     }
@@ -113,6 +130,9 @@ impl Gate {
         state.limit.went(went(fact), took, open, now);
         state.used = now;
         self.follow(&mut state);
+        if state.limit.open_for(now).is_some() {
+            self.opened.notify_waiters();
+        }
     }
 
     /// Makes the permits as many as the limit says.
@@ -142,13 +162,13 @@ impl Gate {
         now.saturating_duration_since(self.state().used) < time
     }
 
-    fn load(&self, account: Uuid, now: Instant) -> AccountLoad {
+    fn load(&self, account: Uuid) -> AccountLoad {
         let state = self.state();
         AccountLoad {
             account_id: id_bytes(account),
             waiting: self.waiting.load(Ordering::Relaxed),
             calls_max: u32::try_from(state.limit.calls()).unwrap_or(u32::MAX),
-            circuit_open: state.limit.open_for(now).is_some(),
+            circuit_open: state.limit.is_open(),
         }
     }
 }
@@ -156,20 +176,23 @@ impl Gate {
 impl Room<'_> {
     /// How many calls there is room for.
     pub(crate) fn calls(&self) -> usize {
-        self.permits.num_permits()
+        self.calls
     }
 
     /// Room for one call, which is taken from this. `None`: there is none left.
     pub(crate) fn split(&mut self) -> Option<Self> {
-        self.permits.split(1).map(|permits| Room { gate: self.gate, permits })
+        self.calls = self.calls.checked_sub(1)?;
+        let permits = self.permits.as_mut().and_then(|permits| permits.split(1));
+        Some(Room { gate: self.gate, calls: 1, permits })
     }
 }
 
 impl Drop for Room<'_> {
     fn drop(&mut self) {
+        let Some(permits) = &mut self.permits else { return };
         let mut state = self.gate.state();
-        let ended = state.surplus.min(self.calls());
-        if let Some(permits) = self.permits.split(ended) {
+        let ended = state.surplus.min(permits.num_permits());
+        if let Some(permits) = permits.split(ended) {
             permits.forget();
             state.permits -= ended;
             state.surplus -= ended;
@@ -244,6 +267,20 @@ mod tests {
         assert_eq!((first.calls(), second.calls()), (2, 1));
         drop(first);
         assert_eq!(gate.room(9).await.expect("room").calls(), 2);
+    }
+
+    #[tokio::test]
+    async fn whoever_waits_is_let_through_when_the_circuit_opens() {
+        let gate = Gate::new(1);
+        let _held = gate.room(1).await.expect("room");
+        let opens = async {
+            while gate.open_for().is_none() {
+                gate.done(&lost(), Duration::from_millis(1));
+            }
+        };
+        let (room, ()) = tokio::join!(gate.room(9), opens);
+        assert_eq!(room.expect("let through").calls(), 9);
+        assert_eq!(gate.room(7).await.expect("let through").calls(), 7);
     }
 
     #[test]

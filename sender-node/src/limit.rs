@@ -70,7 +70,12 @@ impl Limit {
         self.limit as usize
     }
 
-    /// How long the circuit will be open yet. `None`: it is closed.
+    /// Whether the circuit is open: from too many lost calls to the first answer.
+    pub(crate) fn is_open(&self) -> bool {
+        self.open_until.is_some()
+    }
+
+    /// How long no call is to be made yet. `None`: the circuit is closed, or it is time for a trial.
     pub(crate) fn open_for(&self, now: Instant) -> Option<Duration> {
         self.open_until.map(|until| until.saturating_duration_since(now)).filter(|left| !left.is_zero())
     }
@@ -204,10 +209,10 @@ mod tests {
         limit.went(Went::Lost, QUICK, 8, now);
         assert_eq!(limit.open_for(now), Some(OPEN_FIRST));
         let later = now + OPEN_FIRST;
-        assert_eq!(limit.open_for(later), None);
+        assert_eq!((limit.is_open(), limit.open_for(later)), (true, None));
         limit.went(Went::Lost, QUICK, 1, later);
         assert_eq!(limit.open_for(later), Some(OPEN_FIRST * 2));
         limit.went(Went::Answered, QUICK, 1, later + OPEN_FIRST * 2);
-        assert_eq!((limit.open_for(later), limit.calls()), (None, 2));
+        assert_eq!((limit.is_open(), limit.open_for(later), limit.calls()), (false, None, 2));
     }
 }

@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod circuits;
 mod consent;
 mod control;
 mod conveyor;

@@ -27,7 +27,7 @@ use crate::store::queue::{
 use crate::store::transitions::{Attempt, decide, record};
 use crate::work::Context;
 use crate::work::daily::Daily;
-use crate::work::nodes::Nodes;
+use crate::work::nodes::{Nodes, Room};
 use crate::work::order::{self, Sender};
 use crate::work::pace::Pace;
 use crate::work::room::Rooms;
@@ -45,6 +45,8 @@ const NUMBERS_FRESH: Duration = Duration::from_secs(2);
 const CLEAR_MAX: i64 = 5_000;
 /// How often a campaign's queue is looked through for messages whose validity is over.
 const EXPIRY_TIMER: Duration = Duration::from_secs(2);
+/// How often an account whose provider does not answer is tried.
+const TRIAL_TIMER: Duration = Duration::from_secs(1);
 /// How often unsent messages of canceled campaigns are taken away from texters.
 const ASSIGNMENTS_TIMER: Duration = Duration::from_secs(1);
 
@@ -64,6 +66,7 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
         daily: Daily::default(),
         pools: HashMap::new(),
         assignments_cleared: None,
+        trials: HashMap::new(),
         expiry_looked: HashMap::new(),
         first: 0,
     };
@@ -83,10 +86,22 @@ struct Dispatcher {
     /// The numbers of each pool, when they were read.
     pools: HashMap<Uuid, (Instant, HashMap<Uuid, Sender>)>,
     assignments_cleared: Option<Instant>,
+    /// When each account whose provider does not answer was tried last.
+    trials: HashMap<Uuid, Instant>,
     /// When each campaign was last looked through for messages whose validity is over: that reads all of its queue.
     expiry_looked: HashMap<Uuid, Instant>,
     /// Which tenant goes first in the next round.
     first: usize,
+}
+
+/// What may be ordered of a pool now.
+#[derive(Default)]
+struct Budgets {
+    numbers: Vec<Uuid>,
+    /// What each of these may send, in the same order.
+    segments: Vec<i32>,
+    /// The numbers that could send, were it not for their provider, by account.
+    closed: BTreeMap<Uuid, Vec<Uuid>>,
 }
 
 impl Dispatcher {
@@ -161,11 +176,14 @@ impl Dispatcher {
         if share <= 0 {
             return Ok(0);
         }
-        let (numbers, budgets) = self.budgets(&tx, campaign.pool, rooms, share).await?;
-        if numbers.is_empty() {
-            return Ok(0);
+        let Budgets { numbers, segments, closed } = self.budgets(&tx, campaign.pool, rooms, share).await?;
+        let mut taken = match numbers.is_empty() {
+            true => Vec::new(),
+            false => queue_take(&tx, campaign.id, &numbers, &segments, share).await?,
+        };
+        for (account, numbers) in closed {
+            taken.extend(self.trial(&tx, campaign, account, &numbers).await?);
         }
-        let taken = queue_take(&tx, campaign.id, &numbers, &budgets, share).await?;
         if taken.is_empty() {
             return Ok(0);
         }
@@ -212,21 +230,46 @@ impl Dispatcher {
         pool: Uuid,
         rooms: &Rooms,
         share: i32,
-    ) -> anyhow::Result<(Vec<Uuid>, Vec<i32>)> {
+    ) -> anyhow::Result<Budgets> {
         let now_us = clock::now_us();
         self.read_pool(tx, pool, now_us).await?;
-        let Some((_, senders)) = self.pools.get(&pool) else { return Ok(Default::default()) };
+        let Some((_, senders)) = self.pools.get(&pool) else { return Ok(Budgets::default()) };
         // Enough to spread the share over all numbers, and no more than that to look through.
         let each = (share / i32::try_from(senders.len().max(1))?).max(1);
-        let mut budgets = (Vec::new(), Vec::new());
-        for (number, _) in senders.iter().filter(|(number, sender)| rooms.takes(**number, sender)) {
-            let budget = self.pace.budget(*number, now_us).min(each);
-            if budget > 0 {
-                budgets.0.push(*number);
-                budgets.1.push(budget);
+        let mut budgets = Budgets::default();
+        for (number, sender) in senders {
+            let segments = self.pace.budget(*number, now_us).min(each);
+            match rooms.of(*number, sender) {
+                Room::Free if segments > 0 => {
+                    budgets.numbers.push(*number);
+                    budgets.segments.push(segments);
+                }
+                Room::CircuitOpen if segments > 0 => {
+                    budgets.closed.entry(sender.account).or_default().push(*number);
+                }
+                Room::Free | Room::CircuitOpen | Room::Full => {}
             }
         }
         Ok(budgets)
+    }
+
+    /// One message of an account whose provider does not answer, now and then: to see whether it does again.
+    async fn trial(
+        &mut self,
+        tx: &SystemTx<'_>,
+        campaign: &QueuedCampaign,
+        account: Uuid,
+        numbers: &[Uuid],
+    ) -> anyhow::Result<Vec<Taken>> {
+        if self.trials.get(&account).is_some_and(|at| clock::since(*at) < TRIAL_TIMER) {
+            return Ok(Vec::new());
+        }
+        let taken = queue_take(tx, campaign.id, numbers, &vec![1; numbers.len()], 1).await?;
+        if !taken.is_empty() {
+            self.trials.retain(|_, at| clock::since(*at) < TRIAL_TIMER);
+            self.trials.insert(account, clock::instant());
+        }
+        Ok(taken)
     }
 
     /// Reads the numbers of a pool again, if that was not done lately.

@@ -27,10 +27,13 @@ impl Rooms {
         Ok(Self { shards, accounts: nodes.rooms() })
     }
 
-    /// Whether a number's messages may be ordered.
-    pub(crate) fn takes(&self, number: Uuid, sender: &Sender) -> bool {
+    /// What of a number's messages may be ordered.
+    pub(crate) fn of(&self, number: Uuid, sender: &Sender) -> Room {
         let shard = usize::from(topology::shard_of(number));
-        self.shards.get(shard).is_some_and(|free| *free)
-            && matches!(self.accounts.get(&sender.account), None | Some(Room::Free))
+        if self.shards.get(shard).is_some_and(|free| *free) {
+            self.accounts.get(&sender.account).copied().unwrap_or(Room::Free)
+        } else {
+            Room::Full
+        }
     }
 }
