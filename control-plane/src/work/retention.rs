@@ -9,6 +9,7 @@
 
 use std::time::Duration;
 
+use muster_runtime::clock;
 use uuid::Uuid;
 
 use crate::db::{Micros, SystemTx};
@@ -20,6 +21,8 @@ use crate::work::Context;
 
 /// How often it looks.
 const TIMER: Duration = Duration::from_secs(5);
+/// How long it erases before it looks again which campaigns are over, however much there is to erase.
+const ROUNDS: Duration = Duration::from_secs(30);
 /// Campaigns that are looked at each time whether they are over.
 const CAMPAIGNS: i64 = 200;
 /// Tenants that are worked on in one round.
@@ -38,7 +41,8 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     loop {
         tokio::time::sleep(TIMER).await;
         looked_at = end(&context, looked_at).await?;
-        while round(&context).await? {}
+        let begun = clock::instant();
+        while round(&context).await? && clock::since(begun) < ROUNDS {}
     }
 }
 
