@@ -53,8 +53,15 @@ pub struct Config {
     /// How long a deleted tenant can be undeleted before it is purged, in days.
     #[serde(default = "tenant_grace_days")]
     pub tenant_grace_days: u32,
+    /// How long what is personal in finished work is kept at most, in days, whatever a tenant says; 0: for ever, where a
+    /// tenant does not say.
+    #[serde(default)]
+    pub retention_days_max: i32,
 }
 
+/// The shortest retention, in days: JetStream keeps replies as long, a text is UNCONFIRMED or waits for its receipt up to
+/// three, and people need some to look into a complaint.
+pub(crate) const RETENTION_DAYS_MIN: i32 = 7;
 /// The fewest characters of an operator's key.
 const OPERATOR_KEY_CHARS_MIN: usize = 24;
 
@@ -67,6 +74,15 @@ impl Config {
         ensure!(
             key.len() >= OPERATOR_KEY_CHARS_MIN && plain,
             "operator_key must have at least {OPERATOR_KEY_CHARS_MIN} visible ASCII characters, none of them a dot"
+        );
+        Ok(())
+    }
+
+    /// Refuses a retention in which nothing could be settled.
+    pub(crate) fn check_retention(&self) -> anyhow::Result<()> {
+        ensure!(
+            self.retention_days_max == 0 || self.retention_days_max >= RETENTION_DAYS_MIN,
+            "retention_days_max must be at least {RETENTION_DAYS_MIN}, or 0"
         );
         Ok(())
     }

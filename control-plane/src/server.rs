@@ -73,6 +73,7 @@ const INTERNAL_AGE_GRACE: Duration = Duration::from_secs(60);
 pub async fn run(config: Config) -> anyhow::Result<()> {
     table::check()?;
     config.check_operator_key()?;
+    config.check_retention()?;
     let config = Arc::new(config);
     let secrets = Secrets::new(&config.kek)?;
     let tasks = Tasks::default();
@@ -101,6 +102,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         nudges,
         claim_deadline: config.claim_deadline(),
         order_deadline: config.order_deadline(),
+        retention_days_max: config.retention_days_max,
         hours,
     };
     let serve = async {

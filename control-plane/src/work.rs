@@ -24,6 +24,7 @@ mod project;
 mod purge;
 mod reap;
 mod relay;
+mod retention;
 mod room;
 mod sweep;
 
@@ -35,6 +36,8 @@ pub(crate) struct Context {
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) claim_deadline: Duration,
     pub(crate) order_deadline: Duration,
+    /// The platform's retention, in days; 0 for ever.
+    pub(crate) retention_days_max: i32,
     /// The platform's hours.
     pub(crate) hours: Window,
 }
@@ -57,4 +60,6 @@ pub(crate) fn start(context: &Context, tasks: &Tasks) {
     tasks.keep_running("sweep", move || sweep::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("purge", move || purge::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("retention", move || retention::run(c.clone()));
 }

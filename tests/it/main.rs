@@ -21,6 +21,7 @@ mod projection;
 mod providers;
 mod quotas;
 mod receipts;
+mod retention;
 mod revocation;
 mod scaling;
 mod scene;

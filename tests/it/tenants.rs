@@ -301,6 +301,8 @@ async fn live(stack: &Stack, provider: Provider) -> Result<Organization> {
          SELECT c.id, number_id, m.id, m.tenant_id, 1, 1, now(), now() \
          FROM messages m JOIN campaigns c ON c.id = m.campaign_id WHERE m.tenant_id = '{id}' AND c.state = 3 LIMIT 1; \
          INSERT INTO unmatched_receipts VALUES ('{id}', NULL, 'nobody', 'sent', now()); \
+         INSERT INTO rejected_events (stream, sequence, place, node, event, reason, tenant_id) \
+         VALUES ('{id}', 1, 0, 'nobody', '', 'planted', '{id}'); \
          INSERT INTO opt_outs VALUES ('{id}', '+12125552368', now())"
     );
     sql.batch_execute(&plant).await?;

@@ -10,6 +10,7 @@ use super::{Tally, Target, len, write_batch};
 use crate::db::{Database, TenantTx};
 use crate::import::rows::Parsed;
 use crate::quota::Quota;
+use crate::rpc::contact_lists::not_erased;
 use crate::store::contacts::{contact_list_lock, contacts_known};
 
 /// Writes as much of a batch as the bounds allow.
@@ -22,7 +23,8 @@ pub(super) async fn write(
     let mut client = db.app().await?;
     let tx = TenantTx::begin(&mut client, target.tenant).await?;
     // Others may import into the same list: one after the other, so that what is counted is what there is.
-    let contacts = contact_list_lock(&tx, target.list).await?;
+    let list = contact_list_lock(&tx, target.list).await?;
+    not_erased(&list)?;
     let mut stopped = None;
     if let Some(limit) = target.quotas.limit(Quota::ImportRows)
         && let Some(batch_rows) = beyond(&batch, limit - tally.rows)
@@ -31,7 +33,7 @@ pub(super) async fn write(
         stopped = Some((Quota::ImportRows, limit));
     }
     if let Some(limit) = target.quotas.limit(Quota::ContactsPerList) {
-        let room = (limit - contacts).max(0);
+        let room = (limit - list.contact_count).max(0);
         let phones: Vec<&str> = batch.iter().filter_map(phone).collect();
         if len(phones.len()) > room {
             let known = contacts_known(&tx, target.list, &phones).await?;

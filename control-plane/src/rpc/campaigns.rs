@@ -17,6 +17,7 @@ use uuid::Uuid;
 
 use crate::audit::Act;
 use crate::db::{Micros, SystemTx, TenantTx};
+use crate::rpc::contact_lists::not_erased;
 use crate::rpc::{Api, caller, display_name, missing, page, reference, required, resource, tenant_of_parent};
 use crate::store::campaigns::{
     self, CampaignState, Counter, Mode, campaign_counters, campaign_get, campaign_insert, campaign_move,
@@ -65,6 +66,8 @@ fn encode(campaign: campaigns::Campaign) -> Campaign {
         unplannable_count: campaign.unplannable_count,
         create_time: Some(campaign.create_time.timestamp()),
         start_time: campaign.start_time.map(Micros::timestamp),
+        end_time: campaign.end_time.map(Micros::timestamp),
+        erase_time: campaign.erase_time.map(Micros::timestamp),
     }
 }
 
@@ -145,6 +148,8 @@ fn draft(tenant: TenantId, wanted: &Campaign) -> Result<campaigns::Campaign> {
         unplannable_count: 0,
         create_time: Micros::now(),
         start_time: None,
+        end_time: None,
+        erase_time: None,
     })
 }
 
@@ -184,6 +189,7 @@ impl Api {
             let tx = TenantTx::begin(&mut client, tenant).await?;
             let campaign = campaign_get(&tx, id).await?.ok_or_else(|| Error::not_found(name))?;
             let list = contact_list_get(&tx, campaign.list).await?;
+            list.as_ref().map_or(Ok(()), not_erased)?;
             if list.is_none_or(|list| list.contact_count == 0) {
                 return Err(
                     Error::precondition("EMPTY_CONTACT_LIST", "the contact list has no contacts").into()
@@ -258,9 +264,8 @@ impl CampaignService for Api {
             wanted.number_pool = name::format(POOL, &[tenant.0, pool]);
         }
         let campaign = draft(tenant, &wanted)?;
-        if contact_list_get(&tx, campaign.list).await?.is_none() {
-            return Err(missing(&field("contact_list"), &wanted.contact_list).into());
-        }
+        let list = contact_list_get(&tx, campaign.list).await?;
+        not_erased(&list.ok_or_else(|| missing(&field("contact_list"), &wanted.contact_list))?)?;
         if pool_get(&tx, campaign.pool).await?.is_none() {
             return Err(missing(&field("number_pool"), &wanted.number_pool).into());
         }

@@ -13,7 +13,7 @@ use tokio::sync::{mpsc, oneshot};
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::audit::Act;
-use crate::db::{Database, TenantTx};
+use crate::db::{Database, Micros, TenantTx};
 use crate::import;
 use crate::quota::Quota;
 use crate::rpc::provider_accounts::absent_tenant;
@@ -34,7 +34,19 @@ fn encode(tenant: TenantId, list: contacts::ContactList) -> ContactList {
         contact_count: list.contact_count,
         rejected_row_count: list.rejected_row_count,
         create_time: Some(list.create_time.timestamp()),
+        erase_time: list.erase_time.map(Micros::timestamp),
     }
+}
+
+/// Refuses to use a list whose contacts were erased.
+pub(crate) fn not_erased(list: &contacts::ContactList) -> Result<()> {
+    if list.erase_time.is_none() {
+        return Ok(());
+    }
+    Err(Error::precondition(
+        "CONTACT_LIST_ERASED",
+        "the contacts of the list were erased for their age; import them into a new one",
+    ))
 }
 
 /// The first message of an import, which says where the contacts go.
@@ -141,7 +153,7 @@ impl ContactListService for Api {
         let quotas = {
             let mut client = self.db.app().await?;
             let tx = TenantTx::begin(&mut client, tenant).await?;
-            contact_list_get(&tx, list).await?.ok_or_else(|| Error::not_found(&start.list))?;
+            not_erased(&contact_list_get(&tx, list).await?.ok_or_else(|| Error::not_found(&start.list))?)?;
             tenant_get(&tx, tenant).await?.map(|tenant| tenant.quotas).unwrap_or_default()
         };
         let target = import::Target { tenant, list, phone_column: start.phone_column, quotas };
@@ -197,7 +209,8 @@ impl ContactListService for Api {
         let page = ask.page()?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        contact_list_get(&tx, list).await?.ok_or_else(|| Error::not_found(&request.parent))?;
+        let found = contact_list_get(&tx, list).await?.ok_or_else(|| Error::not_found(&request.parent))?;
+        let erase_time = found.erase_time.map(Micros::timestamp);
         let mut rows = rejected_rows_list(&tx, list, &page).await?;
         let next_page_token = ask.finish(&mut rows, &page, |row| row.id);
         let rejected_rows = rows.into_iter().map(|row| RejectedRow {
@@ -205,6 +218,7 @@ impl ContactListService for Api {
             reason: row.reason,
             row: row.content,
             create_time: Some(row.create_time.timestamp()),
+            erase_time,
         });
         Ok(Response::new(ListRejectedRowsResponse {
             rejected_rows: rejected_rows.collect(),

@@ -8,7 +8,7 @@ use muster_proto::v1::{
 use muster_runtime::name;
 use tonic::{Request, Response, Status};
 
-use crate::db::TenantTx;
+use crate::db::{Micros, TenantTx};
 use crate::rpc::{Api, caller, page, tenant_of_parent};
 use crate::store::conversations::{opt_outs_list, replies_list};
 
@@ -40,6 +40,7 @@ impl ConversationService for Api {
             media_urls: reply.media_urls,
             keyword: i32::from(reply.keyword),
             receive_time: Some(reply.receive_time.timestamp()),
+            erase_time: reply.erase_time.map(Micros::timestamp),
         });
         Ok(Response::new(ListRepliesResponse { replies: replies.collect(), next_page_token }))
     }

@@ -7,7 +7,7 @@ use muster_proto::v1::{GetMessageRequest, HistoryEntry, ListMessagesRequest, Lis
 use muster_runtime::{Error, name};
 use tonic::{Request, Response, Status};
 
-use crate::db::TenantTx;
+use crate::db::{Micros, TenantTx};
 use crate::rpc::campaigns::CAMPAIGN;
 use crate::rpc::{Api, caller, missing, page, reference, resource, tenant_of_parent};
 use crate::store::campaigns::campaign_get;
@@ -24,7 +24,7 @@ pub(super) fn encode(tenant: TenantId, message: messages::Message) -> Message {
         to: message.to,
         from: message.from,
         body: message.body,
-        media_urls: message.media_urls,
+        media_urls: if message.erase_time.is_some() { Vec::new() } else { message.media_urls },
         segments: i32::from(message.segments),
         status: i32::from(message.status),
         attempt: i32::from(message.attempt),
@@ -33,6 +33,7 @@ pub(super) fn encode(tenant: TenantId, message: messages::Message) -> Message {
         create_time: Some(message.create_time.timestamp()),
         update_time: Some(message.update_time.timestamp()),
         history: Vec::new(),
+        erase_time: message.erase_time.map(Micros::timestamp),
     }
 }
 

@@ -51,7 +51,11 @@ fn encode(tenant: tenants::Tenant) -> Tenant {
         suspend_time: tenant.suspend_time.map(Micros::timestamp),
         delete_time: tenant.delete_time.map(Micros::timestamp),
         purge_time: tenant.purge_time.map(Micros::timestamp),
-        settings: Some(TenantSettings { default_number_pool, sending_hours: sending_hours(tenant.hours) }),
+        settings: Some(TenantSettings {
+            default_number_pool,
+            sending_hours: sending_hours(tenant.hours),
+            retention_days: tenant.retention_days,
+        }),
         quotas: Some(encode_quotas(|quota| tenant.quotas.own(quota))),
         identity_provider: tenant
             .identity_provider
@@ -122,7 +126,7 @@ impl Api {
         Ok(Response::new(after))
     }
 
-    /// Refuses what only this platform can judge: hours beyond its own, and an identity provider that it may not ask.
+    /// Refuses what only this platform can judge: hours or a retention beyond its own, and an identity provider that it may not ask.
     fn check_pins(&self, before: &tenants::Tenant, after: &tenants::Tenant) -> Result<()> {
         let beyond = after.hours != Window::ALL_DAY && after.hours.and(self.hours) != after.hours;
         if beyond && before.hours != after.hours {
@@ -130,6 +134,13 @@ impl Api {
             return Err(Error::invalid(
                 change::HOURS,
                 format!("must be within the platform's, {open} to {close}"),
+            ));
+        }
+        let longest = self.config.retention_days_max;
+        if longest != 0 && after.retention_days > longest && before.retention_days != after.retention_days {
+            return Err(Error::invalid(
+                change::RETENTION,
+                format!("must be at most the platform's, {longest}"),
             ));
         }
         match &after.identity_provider {
@@ -209,7 +220,8 @@ impl TenantService for Api {
         let tx = tx.narrow(id).await?;
         let inserted = tenant.clone();
         // A pool can only be there once the tenant is.
-        change::apply(&mut tenant, &wanted, &["quotas", "identity_provider", "settings.sending_hours"])?;
+        let given = ["quotas", "identity_provider", "settings.sending_hours", "settings.retention_days"];
+        change::apply(&mut tenant, &wanted, &given)?;
         if tenant != inserted {
             self.check_pins(&inserted, &tenant)?;
             tenant_update(&tx, &mut tenant).await.map_err(taken)?;

@@ -60,6 +60,10 @@ pub(crate) struct Campaign {
     pub(crate) unplannable_count: i64,
     pub(crate) create_time: Micros,
     pub(crate) start_time: Option<Micros>,
+    /// Since when nothing of it waits and nothing is on its way.
+    pub(crate) end_time: Option<Micros>,
+    /// When the erasing of its messages began.
+    pub(crate) erase_time: Option<Micros>,
 }
 
 impl From<Row> for Campaign {
@@ -81,6 +85,8 @@ impl From<Row> for Campaign {
             unplannable_count: row.get("unplannable_count"),
             create_time: row.get("create_time"),
             start_time: row.get("start_time"),
+            end_time: row.get("end_time"),
+            erase_time: row.get("erase_time"),
         }
     }
 }

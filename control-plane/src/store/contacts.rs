@@ -17,6 +17,8 @@ pub(crate) struct ContactList {
     pub(crate) contact_count: i64,
     pub(crate) rejected_row_count: i64,
     pub(crate) create_time: Micros,
+    /// When the erasing of its contacts began.
+    pub(crate) erase_time: Option<Micros>,
 }
 
 impl From<Row> for ContactList {
@@ -27,6 +29,7 @@ impl From<Row> for ContactList {
             contact_count: row.get("contact_count"),
             rejected_row_count: row.get("rejected_row_count"),
             create_time: row.get("create_time"),
+            erase_time: row.get("erase_time"),
         }
     }
 }
@@ -82,9 +85,9 @@ pub(crate) async fn contact_lists_count(tx: &Transaction<'_>, tenant: Uuid) -> R
     Ok(query_one(tx, include_str!("contacts/contact_lists_count.sql"), &[&tenant]).await?.get(0))
 }
 
-/// How many contacts a list has, which nobody else adds to until this transaction ends.
-pub(crate) async fn contact_list_lock(tx: &TenantTx<'_>, list: Uuid) -> Result<i64> {
-    Ok(query_one(tx, include_str!("contacts/contact_list_lock.sql"), &[&list]).await?.get(0))
+/// A list that nobody else adds to, and nobody erases, until this transaction ends.
+pub(crate) async fn contact_list_lock(tx: &TenantTx<'_>, list: Uuid) -> Result<ContactList> {
+    Ok(query_one(tx, include_str!("contacts/contact_list_lock.sql"), &[&list]).await?.into())
 }
 
 /// Those of `phones` that the list has already.

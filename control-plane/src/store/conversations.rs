@@ -31,6 +31,8 @@ pub(crate) struct Reply {
     pub(crate) media_urls: Vec<String>,
     pub(crate) keyword: i16,
     pub(crate) receive_time: Micros,
+    /// When who sent it and what it said were erased.
+    pub(crate) erase_time: Option<Micros>,
 }
 
 impl From<Row> for Reply {
@@ -46,6 +48,7 @@ impl From<Row> for Reply {
             media_urls: row.get("media_urls"),
             keyword: row.get("keyword"),
             receive_time: row.get("receive_time"),
+            erase_time: row.get("erase_time"),
         }
     }
 }

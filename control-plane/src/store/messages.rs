@@ -23,6 +23,8 @@ pub(crate) struct Message {
     pub(crate) error_code: String,
     pub(crate) create_time: Micros,
     pub(crate) update_time: Micros,
+    /// When to whom it went and what it said were erased.
+    pub(crate) erase_time: Option<Micros>,
 }
 
 impl From<Row> for Message {
@@ -43,6 +45,7 @@ impl From<Row> for Message {
             error_code: row.get("error_code"),
             create_time: row.get("create_time"),
             update_time: row.get("update_time"),
+            erase_time: row.get("erase_time"),
         }
     }
 }

@@ -52,6 +52,7 @@ pub(crate) struct RejectedEvent<'a> {
     pub(crate) node: &'a str,
     pub(crate) event: Vec<u8>,
     pub(crate) reason: String,
+    pub(crate) tenant: Uuid,
 }
 
 pub(crate) async fn rejected_event_insert(
@@ -60,8 +61,8 @@ pub(crate) async fn rejected_event_insert(
     event: &RejectedEvent<'_>,
 ) -> Result<()> {
     let sql = include_str!("projections/rejected_event_insert.sql");
-    let RejectedEvent { sequence, place, node, event, reason } = event;
-    execute(tx, sql, &[&stream, sequence, place, node, event, reason]).await?;
+    let RejectedEvent { sequence, place, node, event, reason, tenant } = event;
+    execute(tx, sql, &[&stream, sequence, place, node, event, reason, tenant]).await?;
     Ok(())
 }
 

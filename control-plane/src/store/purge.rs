@@ -9,7 +9,7 @@ use crate::store::{execute, query, query_opt};
 
 /// How a batch of each table's rows is deleted, once messages and campaigns are gone: in an order in which nothing is
 /// referred to any more. Secrets go with their keys; frames of status changes go when they are relayed.
-const STEPS: [&str; 15] = [
+const STEPS: [&str; 16] = [
     include_str!("purge/tenant_texts.sql"),
     include_str!("purge/contacts.sql"),
     include_str!("purge/rejected_rows.sql"),
@@ -21,6 +21,7 @@ const STEPS: [&str; 15] = [
     include_str!("purge/conversations.sql"),
     include_str!("purge/opt_outs.sql"),
     include_str!("purge/unmatched_receipts.sql"),
+    include_str!("purge/rejected_events.sql"),
     include_str!("purge/api_keys.sql"),
     include_str!("purge/invitations.sql"),
     include_str!("purge/members.sql"),

@@ -65,6 +65,8 @@ pub(crate) struct Tenant {
     pub(crate) default_pool: Option<Uuid>,
     /// The hours in which its texts may go out, beside the platform's.
     pub(crate) hours: Window,
+    /// How many days what is personal in finished work is kept; 0 where the platform's apply.
+    pub(crate) retention_days: i32,
     pub(crate) quotas: Quotas,
     pub(crate) identity_provider: Option<IdentityProvider>,
 }
@@ -93,6 +95,7 @@ impl From<Row> for Tenant {
             purge_time: row.get("purge_time"),
             default_pool: row.get("default_pool_id"),
             hours: Window::from(&row),
+            retention_days: row.get("retention_days"),
             quotas: Quotas(Quota::ALL.map(|quota| row.get(quota.name()))),
             identity_provider: issuer
                 .zip(audience)
@@ -182,6 +185,7 @@ pub(crate) async fn tenant_update(tx: &TenantTx<'_>, tenant: &mut Tenant) -> Res
     ];
     parameters.extend(tenant.quotas.0.iter().map(|own| own as &(dyn ToSql + Sync)));
     parameters.extend([&issuer as &(dyn ToSql + Sync), &audience, &tenant.hours.open, &tenant.hours.close]);
+    parameters.push(&tenant.retention_days);
     let sql = include_str!("tenants/tenant_update.sql");
     let revision = query_one(tx, sql, &parameters).await?.get("revision");
     tenant.revision = revision;

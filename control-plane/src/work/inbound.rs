@@ -40,6 +40,7 @@ async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
         media_urls: inbound.media_urls,
         keyword: shown as i16,
         receive_time: time,
+        erase_time: None,
     };
     // A reply delivered twice must not act twice: STOP, START, and STOP again late would end opted out.
     if !reply_insert(tx, &reply).await? {

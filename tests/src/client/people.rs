@@ -3,9 +3,9 @@
 use anyhow::{Context, Result};
 use muster_proto::v1::import_contacts_request::Part;
 use muster_proto::v1::{
-    Contact, ContactList, CreateContactListRequest, ImportContactsRequest, ImportContactsResponse,
-    ImportStart, ListContactsRequest, ListOptOutsRequest, ListRejectedRowsRequest, ListRepliesRequest,
-    OptOut, RejectedRow, Reply,
+    Contact, ContactList, CreateContactListRequest, GetContactListRequest, ImportContactsRequest,
+    ImportContactsResponse, ImportStart, ListContactsRequest, ListOptOutsRequest, ListRejectedRowsRequest,
+    ListRepliesRequest, OptOut, RejectedRow, Reply,
 };
 
 use super::{Client, PAGE_SIZE, all_pages};
@@ -21,6 +21,12 @@ impl Client {
         let request = CreateContactListRequest { parent: tenant.to_owned(), contact_list: Some(list) };
         let answer = self.contact_lists().create_contact_list(request).await.context("create a list")?;
         Ok(answer.into_inner().name)
+    }
+
+    /// A list.
+    pub async fn contact_list(&self, name: &str) -> Result<ContactList> {
+        let request = GetContactListRequest { name: name.to_owned() };
+        Ok(self.contact_lists().get_contact_list(request).await.context("get a list")?.into_inner())
     }
 
     /// Imports a CSV file into a list.

@@ -6,13 +6,14 @@ use muster_runtime::{Error, Result};
 use prost_types::FieldMask;
 
 use super::POOL;
+use crate::config::RETENTION_DAYS_MIN;
 use crate::hours::{Window, minute};
 use crate::quota::{Quota, Quotas};
 use crate::rpc::{display_name, masked, reference};
 use crate::store::tenants::{self, Tenant, TenantState};
 
 /// What an update may change: first whole fields, then fields of these.
-const MUTABLE: [&str; 15] = [
+const MUTABLE: [&str; 16] = [
     "display_name",
     "settings",
     "broadcast_allowed",
@@ -20,6 +21,7 @@ const MUTABLE: [&str; 15] = [
     "identity_provider",
     "settings.default_number_pool",
     "settings.sending_hours",
+    "settings.retention_days",
     "quotas.texts_per_day",
     "quotas.segments_per_second",
     "quotas.api_calls_per_second",
@@ -36,6 +38,10 @@ pub(super) const HOURS: &str = "tenant.settings.sending_hours";
 /// The shortest hours, in minutes: an area code's people can live in several time zones, whose hours must have some in
 /// common.
 const HOURS_MIN: i16 = 4 * 60;
+/// The retention's path in the request.
+pub(super) const RETENTION: &str = "tenant.settings.retention_days";
+/// The longest retention, in days: a hundred years.
+const RETENTION_DAYS_MAX: i32 = 36_500;
 /// The largest number of a quota: far above any use, and far below where sums could overflow.
 const QUOTA_MAX: i64 = 1_000_000_000_000;
 /// The longest issuer or audience, in bytes.
@@ -77,16 +83,28 @@ pub(super) fn apply(tenant: &mut Tenant, wanted: &Wanted, paths: &[&str]) -> Res
 
 /// Changes all settings, or `only` the one of this name.
 fn settings(tenant: &mut Tenant, wanted: Option<&TenantSettings>, only: &str) -> Result<()> {
-    if only != "sending_hours" {
+    let changes = |setting| only.is_empty() || only == setting;
+    if changes("default_number_pool") {
         let pool = wanted.map_or("", |settings| &settings.default_number_pool);
         let pool = (!pool.is_empty()).then(|| reference(tenant.id, POOL, pool, DEFAULT_POOL));
         tenant.default_pool = pool.transpose()?;
     }
-    if only != "default_number_pool" {
+    if changes("sending_hours") {
         let wanted = wanted.and_then(|settings| settings.sending_hours.as_ref());
         tenant.hours = wanted.map_or(Ok(Window::ALL_DAY), hours)?;
     }
+    if changes("retention_days") {
+        tenant.retention_days = retention_days(wanted.map_or(0, |settings| settings.retention_days))?;
+    }
     Ok(())
+}
+
+fn retention_days(days: i32) -> Result<i32> {
+    if days == 0 || (RETENTION_DAYS_MIN..=RETENTION_DAYS_MAX).contains(&days) {
+        return Ok(days);
+    }
+    let bounds = format!("must be {RETENTION_DAYS_MIN} to {RETENTION_DAYS_MAX}, or 0 for the platform's");
+    Err(Error::invalid(RETENTION, bounds))
 }
 
 fn hours(wanted: &SendingHours) -> Result<Window> {

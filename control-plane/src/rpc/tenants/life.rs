@@ -98,6 +98,7 @@ mod tests {
             purge_time: None,
             default_pool: None,
             hours: crate::hours::Window::ALL_DAY,
+            retention_days: 0,
             quotas: Quotas::default(),
             identity_provider: None,
         }

@@ -8,4 +8,4 @@ FROM before
 WHERE campaigns.id = before.id
 RETURNING campaigns.id, tenant_id, display_name, mode, list_id, pool_id, template, media_urls, validity_s, campaigns.state,
           planned_after, planned, planned_count, unplannable_count, create_time, campaigns.start_time,
-          before.state AS state_before, before.start_time AS start_time_before
+          end_time, erase_time, before.state AS state_before, before.start_time AS start_time_before

@@ -1,1 +1,4 @@
-SELECT contact_count FROM contact_lists WHERE id = $1 FOR NO KEY UPDATE
+SELECT id, display_name, contact_count, rejected_row_count, create_time, erase_time
+FROM contact_lists
+WHERE id = $1
+FOR NO KEY UPDATE

@@ -1,4 +1,4 @@
-SELECT id, line, reason, content, create_time
+SELECT id, line, reason, coalesce(content, '') AS content, create_time
 FROM rejected_rows
 WHERE list_id = $1 AND id > $2
 ORDER BY id

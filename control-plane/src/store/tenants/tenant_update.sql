@@ -19,6 +19,9 @@ SET display_name = $2,
     oidc_audience = $19,
     open_minute = $20,
     close_minute = $21,
+    retention_days = $22,
+    -- Another retention acts at once.
+    erase_look_time = CASE WHEN retention_days = $22 THEN erase_look_time END,
     revision = revision + 1
 WHERE id = $1
 RETURNING revision

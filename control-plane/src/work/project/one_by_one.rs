@@ -3,6 +3,7 @@
 
 use anyhow::Context as _;
 use muster_proto::internal::v1::{Event, EventFrame};
+use muster_runtime::frame;
 use prost::Message as _;
 
 use super::{Batch, Framed, Step};
@@ -81,12 +82,15 @@ async fn set_aside(
 ) -> anyhow::Result<()> {
     let reason = format!("{error:#}");
     tracing::error!(sequence = framed.sequence, place, reason, "an event cannot be applied; it is set aside");
+    // What has no tenant is passed over, and cannot come here.
+    let tenant = frame::id_from(&event.tenant_id).context("the event has no tenant")?;
     let rejected = RejectedEvent {
         sequence: framed.sequence,
         place: i32::try_from(place)?,
         node: &framed.frame.node,
         event: event.encode_to_vec(),
         reason,
+        tenant,
     };
     let mut client = context.db.system().await?;
     let tx = SystemTx::begin(&mut client).await?;

@@ -1,0 +1,1 @@
+UPDATE campaigns SET end_time = NULL WHERE id = $1

@@ -1,0 +1,1 @@
+UPDATE messages SET phone = NULL, body = NULL WHERE id = ANY ($1)

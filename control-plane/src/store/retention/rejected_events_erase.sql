@@ -1,0 +1,2 @@
+DELETE FROM rejected_events
+WHERE ctid = ANY (ARRAY(SELECT ctid FROM rejected_events WHERE tenant_id = $1 AND reject_time < $2 LIMIT $3))
