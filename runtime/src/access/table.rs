@@ -203,7 +203,7 @@ rules! {
 }
 
 /// What comes before a service's name in a path.
-const PACKAGE: &str = "muster.v1";
+pub const PACKAGE: &str = "muster.v1";
 
 static BY_PATH: LazyLock<HashMap<String, &'static Rule>> = LazyLock::new(|| {
     TABLE.iter().map(|rule| (format!("/{PACKAGE}.{}/{}", rule.service, rule.method), rule)).collect()
