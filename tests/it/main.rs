@@ -13,6 +13,7 @@ mod hours;
 mod imports;
 mod interleaving;
 mod journey;
+mod keys;
 mod logs;
 mod outages;
 mod processes;

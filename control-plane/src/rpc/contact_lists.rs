@@ -17,7 +17,6 @@ use crate::audit::Act;
 use crate::db::{Database, TenantTx};
 use crate::import;
 use crate::quota::Quota;
-use crate::rpc::provider_accounts::absent_tenant;
 use crate::rpc::{Api, caller, counted, display_name, page, required, resource, tenant_of_parent};
 use crate::store::contacts::{
     self, contact_list_get, contact_list_insert, contact_lists_count, contact_lists_list, contacts_list,
@@ -94,9 +93,7 @@ impl ContactListService for Api {
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let quotas = counted(&tx, tenant, &request.parent).await?;
         quotas.one_more(Quota::ContactLists, tenant, contact_lists_count(&tx, tenant.0).await?)?;
-        let list = contact_list_insert(&tx, tenant.0, clock::new_id(), &title)
-            .await
-            .map_err(|error| absent_tenant(error, &request.parent))?;
+        let list = contact_list_insert(&tx, tenant.0, clock::new_id(), &title).await?;
         let list = encode(tenant, list);
         tx.commit(act.created(&list)?).await?;
         Ok(Response::new(list))
