@@ -321,7 +321,7 @@ async fn uploads_beyond_the_rate_are_refused_in_full_and_break_nobodys_connectio
     stack.operator.set_quotas(&tenant, quotas).await?;
     let limited = async || Ok(owner.tenant(&tenant).await.is_err().then_some(()));
     wait::until("the rate to count", WITHIN, limited).await?;
-    // More than a window of HTTP/2, most of it sent by the time the answer is there: all over the operator's connection.
+    // All over one connection, which is the operator's, too.
     let file = contacts::tidy(1, 1_500).bytes;
     let mut refusals = 0;
     for round in 0..20 {

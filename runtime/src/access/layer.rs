@@ -187,3 +187,43 @@ async fn read_out(mut body: Body) -> Bytes {
     let _ = tokio::time::timeout(REFUSED_WITHIN, read).await;
     shown.freeze()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http_body_util::StreamBody;
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+
+    /// Refuses an upload of so many frames of 10,000 bytes; how many of them were read, and the answer.
+    async fn refused(frames: usize) -> (usize, Response) {
+        let read = Arc::new(AtomicUsize::new(0));
+        let count = read.clone();
+        let frames = futures::stream::iter((0..frames).map(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, Status>(http_body::Frame::data(Bytes::from_static(&[7; 10_000])))
+        }));
+        let request = http::Request::new(Body::new(StreamBody::new(frames)));
+        let error = Error::quota_exceeded("tenants/1".to_owned(), "api_calls_per_second", 1);
+        let answer = refuse(request, error.retry_after(Duration::from_millis(20))).await;
+        (read.load(Ordering::Relaxed), answer)
+    }
+
+    #[tokio::test]
+    async fn a_refused_upload_is_read_to_its_end_and_one_without_end_is_not() {
+        let (read, answer) = refused(5).await;
+        assert_eq!(read, 5);
+        assert_eq!(answer.extensions().get::<Unseen>().map(|unseen| unseen.0.len()), Some(SHOWN_BYTES_MAX));
+        let status = Status::from_header_map(answer.headers()).expect("a status");
+        let wait = status.get_details_retry_info().and_then(|info| info.retry_delay);
+        assert_eq!(wait, Some(Duration::from_millis(20)));
+        assert_eq!(
+            status.get_details_error_info().map(|info| info.reason).as_deref(),
+            Some("QUOTA_EXCEEDED")
+        );
+        assert_eq!(refused(1_000).await.0, REFUSED_BYTES_MAX / 10_000 + 1);
+    }
+}
