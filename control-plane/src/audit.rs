@@ -19,16 +19,13 @@ use muster_runtime::access::Caller;
 use muster_runtime::access::layer::Call;
 use muster_runtime::access::table::Rule;
 use muster_runtime::tls::Peer;
-use muster_runtime::{Error, Result};
+use muster_runtime::{Error, Result, name};
 use prost::{Message, Name};
 use tonic::{Code, Request};
 
 use self::chain::Record;
 use crate::db::{self, Micros};
 use crate::store::audit::{entries_append, head_advance};
-
-/// The longest name of a resource that is kept as it was asked for, in bytes: longer than any of ours.
-const RESOURCE_BYTES_MAX: usize = 200;
 
 /// What is known of a call while it runs; the layer and the handler share it.
 pub(crate) struct Trail {
@@ -47,10 +44,21 @@ impl Trail {
         trail.cloned().ok_or_else(|| Error::internal("the call did not come through the audit layer"))
     }
 
-    /// Notes which resource the call names. It is not checked yet, and kept only where it could be a name.
+    /// Notes which resource the call names. It is not checked yet, and kept only where it has the form of a name: what else
+    /// somebody writes into such a field is nobody's business.
     fn note(&self, resource: String) {
-        if resource.len() <= RESOURCE_BYTES_MAX && !resource.contains(char::is_control) {
+        if self.rule.about.is_some_and(|about| name::fits(about.pattern, &resource)) {
             let _ = self.resource.set(resource);
+        }
+    }
+
+    /// Notes which resource a request names that no service has seen, as far as its beginning tells.
+    fn note_unseen(&self, beginning: &[u8]) {
+        if let Some(about) = self.rule.about
+            && self.resource.get().is_none()
+            && let Some(resource) = json::text_in(self.rule, about.field, beginning)
+        {
+            self.note(resource);
         }
     }
 
@@ -73,6 +81,7 @@ impl Trail {
 }
 
 /// A call that is about to change something: who makes it, what it is, and where it comes from.
+#[derive(Clone)]
 pub(crate) struct Act {
     caller: String,
     address: Option<SocketAddr>,

@@ -170,7 +170,7 @@ impl<'a> TenantTx<'a> {
         Ok(())
     }
 
-    /// Commits a part of a call whose own entry comes at its end: a batch of an import.
+    /// Commits a part of a call that is in the audit log already, and will be again at its end: a later batch of an import.
     pub(crate) async fn commit_batch(self) -> Result<()> {
         Ok(self.tx.commit().await?)
     }

@@ -1,6 +1,9 @@
 //! Importing contacts: a stream of bytes becomes rows, rows become contacts or rejected rows, in batches. Memory
 //! does not grow with the file: everything between the stages is bounded.
 //!
+//! The audit log hears of an import twice: with its first batch, so that no row is there without an entry whatever becomes
+//! of this process, and at its end.
+//!
 //! The reader and the parser run on a thread of their own, because parsing is work and reading blocks; the
 //! writer commits batch by batch, so that an import which breaks off can simply be sent again.
 
@@ -21,6 +24,7 @@ use tokio::sync::mpsc;
 use tonic::{Status, Streaming};
 use uuid::Uuid;
 
+use crate::audit::Change;
 use crate::db::{self, Database, TenantTx};
 use crate::import::reader::ChunkReader;
 use crate::import::rows::{Parsed, parse};
@@ -83,11 +87,13 @@ pub(crate) async fn hand_on(
     }
 }
 
-/// Imports the file in `messages`, and counts in `tally` what is committed, also where it breaks off.
+/// Imports the file in `messages`, and counts in `tally` what is committed, also where it breaks off. The first batch is
+/// committed together with `begun`.
 pub(crate) async fn run(
     db: &Database,
     target: &Target,
     mut messages: Messages,
+    begun: Change,
     tally: &mut Tally,
 ) -> Result<(), Status> {
     let (chunks, chunks_in) = mpsc::channel::<Bytes>(CHUNKS_WAITING);
@@ -106,8 +112,9 @@ pub(crate) async fn run(
         Ok::<(), Status>(())
     };
     let write = async {
+        let mut begun = Some(begun);
         while let Some(batch) = batches_in.recv().await {
-            bounds::write(db, target, batch, tally).await?;
+            bounds::write(db, target, batch, begun.take(), tally).await?;
         }
         Ok(())
     };

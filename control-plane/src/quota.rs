@@ -1,6 +1,7 @@
 //! Quotas: how much a tenant may have and do. An operator gives a tenant numbers of its own; where one is 0, the
 //! platform's applies. What counts against a quota is counted where the work is done: texts in `work/daily.rs`, segments
-//! in `work/pace.rs`, calls in `rate.rs`, and things that are created under a lock of the tenant's row.
+//! in `work/pace.rs`, calls in `rate.rs`, and things that are created under a lock of the tenant's row. What no quota counts
+//! has a [`Bound`] that is the same for all.
 
 use muster_domain::id::TenantId;
 use muster_runtime::{Error, Result, name};
@@ -99,6 +100,59 @@ impl Quotas {
     }
 }
 
+/// A bound that is the same everywhere, far beyond what any organization needs: it keeps a program that goes wild from
+/// filling the database, and nobody can set it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Bound {
+    /// Roles of a tenant's own.
+    Roles,
+    /// A tenant's number pools.
+    NumberPools,
+    /// A tenant's provider accounts.
+    ProviderAccounts,
+    /// A tenant's phone numbers.
+    PhoneNumbers,
+    /// A tenant's campaigns, those that have ended among them.
+    Campaigns,
+    /// A member's personal keys.
+    PersonalKeys,
+}
+
+impl Bound {
+    /// Its name in the API.
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Roles => "roles_max",
+            Self::NumberPools => "number_pools_max",
+            Self::ProviderAccounts => "provider_accounts_max",
+            Self::PhoneNumbers => "phone_numbers_max",
+            Self::Campaigns => "campaigns_max",
+            Self::PersonalKeys => "personal_keys_max",
+        }
+    }
+
+    /// How many there may be.
+    const fn max(self) -> i64 {
+        match self {
+            Self::PersonalKeys => 20,
+            Self::ProviderAccounts => 100,
+            Self::Roles | Self::NumberPools => 1_000,
+            Self::PhoneNumbers | Self::Campaigns => 100_000,
+        }
+    }
+
+    /// Refuses `more` where `owner`, a resource name, has `count` already. Nobody else may add one meanwhile: the tenant's
+    /// row is locked.
+    pub(crate) fn room_for(self, more: usize, owner: &str, count: i64) -> Result<()> {
+        let left = usize::try_from(self.max() - count).unwrap_or(0);
+        if more <= left {
+            Ok(())
+        } else {
+            Err(Error::quota_exceeded(owner.to_owned(), self.name(), self.max()))
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -123,6 +177,15 @@ mod tests {
         assert!(quotas.one_more(Quota::Members, tenant, 2).is_ok());
         assert!(quotas.one_more(Quota::Members, tenant, 3).is_err());
         assert!(quotas.one_more(Quota::TextsPerDay, tenant, i64::MAX).is_ok());
+    }
+
+    #[test]
+    fn what_is_bounded_everywhere_is_bounded_at_the_last_one() {
+        assert!(Bound::PersonalKeys.room_for(1, "tenants/1/members/2", 19).is_ok());
+        assert!(Bound::PersonalKeys.room_for(1, "tenants/1/members/2", 20).is_err());
+        assert!(Bound::PhoneNumbers.room_for(1_000, "tenants/1", 99_000).is_ok());
+        assert!(Bound::PhoneNumbers.room_for(1_000, "tenants/1", 99_001).is_err());
+        assert!(Bound::Roles.room_for(1, "tenants/1", 5_000).is_err());
     }
 
     #[test]

@@ -95,7 +95,8 @@ fn display_name(text: &str, field: &str) -> Result<String> {
     }
 }
 
-/// The tenant, locked, whose quota is about to be counted.
+/// The tenant, locked, of which something is about to be created: what is counted then, and looked up, stays so until this
+/// transaction ends. An operator can name a tenant that is not there.
 async fn counted(tx: &TenantTx<'_>, tenant: TenantId, parent: &str) -> Result<Quotas> {
     let found = tenant_lock(tx, tenant).await?.filter(|tenant| tenant.state != TenantState::Purged);
     Ok(found.ok_or_else(|| Error::not_found(parent))?.quotas)

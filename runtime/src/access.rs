@@ -32,6 +32,9 @@ pub struct Principal {
     pub actor: Actor,
     /// What they may do.
     pub permissions: Permissions,
+    /// When the key that they call with ends, in microseconds since the Unix epoch; none where it does not end by itself,
+    /// and for people who have signed in at an identity provider.
+    pub end_us: Option<i64>,
 }
 
 /// Who of a tenant it is.
@@ -68,6 +71,34 @@ impl Caller {
     /// Whether this caller has `permission`.
     pub fn may(self, permission: Permission) -> bool {
         self.permissions().has(permission)
+    }
+
+    /// Refuses a caller who has not `permission`.
+    ///
+    /// # Errors
+    /// PERMISSION_DENIED, naming it.
+    pub fn needs(self, permission: Permission) -> Result<()> {
+        if self.may(permission) {
+            return Ok(());
+        }
+        Err(Error::forbidden(format!("this needs the permission {permission}")))
+    }
+
+    /// The member that this is, by a key of their own or signed in.
+    pub fn member(self) -> Option<MemberId> {
+        match self {
+            Self::Tenant(Principal { actor: Actor::Member(member), .. }) => Some(member),
+            Self::Tenant(Principal { actor: Actor::ApiKey(_), .. }) | Self::Operator => None,
+        }
+    }
+
+    /// When the key that this caller calls with ends, in microseconds since the Unix epoch: what they make with it must
+    /// not outlive it. None for those who are not bound.
+    pub fn end_us(self) -> Option<i64> {
+        match self {
+            Self::Operator => None,
+            Self::Tenant(principal) => principal.end_us,
+        }
     }
 
     /// Refuses a caller who has not all of `permissions`: nobody can grant, change or take away what is more than they

@@ -167,7 +167,7 @@ fn caller(answer: &AuthenticateResponse) -> Result<Caller, Unanswered> {
         (None, None) => return Err(Unanswered::Unreadable("who of a tenant it is")),
     };
     let permissions = Permissions::from_bits(answer.permissions);
-    Ok(Caller::Tenant(Principal { tenant: TenantId(tenant), actor, permissions }))
+    Ok(Caller::Tenant(Principal { tenant: TenantId(tenant), actor, permissions, end_us: answer.end_us }))
 }
 
 /// Whose credential is whose, as the directory knows it.

@@ -32,6 +32,17 @@ pub fn parse<const N: usize>(pattern: &str, name: &str, field: &str) -> Result<[
     }
 }
 
+/// Whether `name` has the form of `pattern`, whatever is there by that name.
+pub fn fits(pattern: &str, name: &str) -> bool {
+    let mut segments = name.split('/');
+    let all = pattern.split('/').all(|wanted| {
+        segments
+            .next()
+            .is_some_and(|segment| if wanted == "*" { id(segment).is_some() } else { wanted == segment })
+    });
+    all && segments.next().is_none()
+}
+
 /// The name that `pattern` and `ids` make: one id for each `*`.
 pub fn format(pattern: &str, ids: &[Uuid]) -> String {
     let mut name = String::with_capacity(pattern.len() + 36 * ids.len());
@@ -79,6 +90,7 @@ mod tests {
             "tenants/00000000-0000-0000-0000-000000000007/campaigns/00000000-0000-0000-0000-000000000008"
         );
         assert_eq!(parse(CAMPAIGN, &name, "name").expect("fits"), ids);
+        assert!(fits(CAMPAIGN, &name) && !fits("tenants/*", &name) && !fits("tenants/*/messages/*", &name));
     }
 
     #[test]
@@ -97,6 +109,7 @@ mod tests {
         ] {
             let error = parse::<2>(CAMPAIGN, &name, "campaign").expect_err(&name);
             assert_eq!(error.code(), tonic::Code::InvalidArgument, "{name}");
+            assert!(!fits(CAMPAIGN, &name), "{name}");
             assert!(error.to_string().starts_with("campaign: "), "{error}");
         }
     }

@@ -2,6 +2,7 @@
 //! permission joins by itself.
 
 mod call;
+mod own;
 pub(crate) mod people;
 mod resources;
 
@@ -56,6 +57,8 @@ enum Kind {
     Read,
     /// One's own, changed.
     Changed,
+    /// What is a member's own, by the member, who may do no more than that: OK, and everything else as if it were not there.
+    Own,
 }
 
 /// One call that was made, and what was wrong with its answer.
@@ -144,6 +147,11 @@ impl Walk {
         if let Some((kind, error)) = refusal {
             return self.refused(rpc, person, kind, &Status::from(error)).await;
         }
+        if let Needs::Own(permission) = rpc.rule.needs
+            && let Some(own) = person.own_without(permission)
+        {
+            return self.own_only(rpc, person, (own, permission)).await;
+        }
         let mut cells = match person.caller {
             Some(Caller::Operator) => self.for_all(rpc, person).await?,
             Some(Caller::Tenant(_)) | None => self.hidden(rpc, person).await?,
@@ -183,7 +191,7 @@ impl Walk {
 
     /// Whoever asks gets the same answer, where nothing is needed.
     async fn openly(&self, rpc: &Rpc, person: &Person) -> Result<Vec<Cell>> {
-        let nobody = Person { label: String::new(), secret: None, caller: None };
+        let nobody = Person { label: String::new(), secret: None, caller: None, own: None };
         let names = Self::names_in(&self.own, rpc.rule);
         let answer = |outcome: Result<(), Status>| outcome.map_err(|status| Answer::of(&status, &names));
         let wanted = answer(self.call(rpc, &nobody, &names).await?);
@@ -266,13 +274,19 @@ impl Walk {
                 .refers_to
                 .iter()
                 .any(|named| named.field == *field && named.pattern.ends_with("/roles/*"));
-            if let (true, Needs::One(permission)) = (role, rpc.rule.needs) {
+            if let (true, Needs::One(permission) | Needs::Own(permission)) = (role, rpc.rule.needs) {
                 // One that whoever may make this call has.
                 *name = own_role(&self.stack.operator, &world.tenant, &[permission]).await?;
             }
         }
         let mut cells = Vec::new();
         for person in world.people.iter().filter(|person| may(rpc.rule, person)) {
+            if let Needs::Own(permission) = rpc.rule.needs {
+                cells.extend(self.change_own(rpc, person).await?);
+                if person.own_without(permission).is_some() {
+                    continue;
+                }
+            }
             let outcome = self.call(rpc, person, &names).await?;
             let ended = |status: &Status| {
                 let reason = status.get_details_error_info().map(|info| info.reason);
@@ -322,6 +336,8 @@ fn judge(rpcs: &[Rpc], cells: &[Cell], strangers: usize) -> Result<BTreeMap<Kind
         ensure!(rule.refers_to.is_empty() || count(Kind::Referred) > 0, "{name} referred to nothing");
         let own = if rule.changes { Kind::Changed } else { Kind::Read };
         ensure!(count(own) > 0, "{name} was done by nobody");
+        let by_members = matches!(rule.needs, Needs::Own(_));
+        ensure!(!by_members || count(Kind::Own) > 1, "{name} was done by no member about what is theirs");
     }
     let mut tally = BTreeMap::new();
     for cell in cells {
@@ -368,6 +384,6 @@ async fn every_rpc_is_open_to_those_whom_the_table_names_and_to_nobody_else() ->
     }
     let tally = judge(&rpcs, &cells, strangers.len())?;
     println!("{} rpcs, {} calls: {tally:?}", rpcs.len(), cells.len());
-    ensure!(tally.len() == 7, "not every kind of call was made: {tally:?}");
+    ensure!(tally.len() == 8, "not every kind of call was made: {tally:?}");
     Ok(())
 }

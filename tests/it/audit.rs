@@ -8,20 +8,26 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
 use muster_proto::v1::{
-    AuditEntry, ContactList, CreateContactListRequest, ImportContactsRequest, ImportStart,
-    ListAuditEntriesRequest, PauseCampaignRequest, Provider, Role, import_contacts_request::Part,
+    AuditEntry, ImportContactsRequest, ImportContactsResponse, ImportStart, ListAuditEntriesRequest,
+    PauseCampaignRequest, Provider, Role, import_contacts_request::Part,
 };
 use muster_proto::v1::{CampaignMode, CreateRoleRequest, DeleteRoleRequest};
 use muster_runtime::access::table::TABLE;
 use muster_tests::stack::{Organization, OrganizationOptions};
 use muster_tests::{Client, Stack, contacts, wait};
-use serde_json::Value;
-use tonic::{Code, Request};
+use serde_json::{Value, json};
+use tokio::sync::mpsc::Sender;
+use tokio::task::JoinHandle;
+use tonic::{Code, Request, Response, Status};
 
 use crate::scene::{self, TEMPLATE, WITHIN, refused};
 
 /// How often to look for an entry that comes by itself.
 const PAUSE: Duration = Duration::from_millis(50);
+
+/// The messages of an import, and its answer.
+type Parts = Sender<ImportContactsRequest>;
+type Imported = Result<Response<ImportContactsResponse>, Status>;
 
 /// Whether all that `wanted` says is in the JSON `text`; nothing is wanted of what is not there.
 fn says(text: &str, wanted: &Value) -> Result<bool> {
@@ -75,8 +81,15 @@ async fn every_rpc_that_changes_something_leaves_exactly_one_entry() -> Result<(
         let method = format!("{}/{}", rule.service, rule.method);
         let told = world.call(&method).await.with_context(|| method.clone())?;
         let elsewhere = told.tenant != *tenant;
-        let entry = one_after(&stack.operator, &told.tenant, if elsewhere { 0 } else { before }).await?;
-        before += usize::from(!elsewhere);
+        let known = if elsewhere { 0 } else { before };
+        let mut entries = entries_after(&stack.operator, &told.tenant, known).await?;
+        before += if elsewhere { 0 } else { entries.len() };
+        let entry = entries.pop().context("there is one")?;
+        // An import is told when it begins, too.
+        let begun = entries.first().is_none_or(|begun| {
+            rule.method == "ImportContacts" && begun.method == method && begun.resource == told.resource
+        });
+        ensure!(begun && entries.len() == usize::from(rule.method == "ImportContacts"), "{entries:?}");
         ensure!(entry.method == method && entry.caller == told.caller, "{method}: {entry:?}");
         ensure!(entry.resource == told.resource, "{method}: {entry:?}, not {}", told.resource);
         ensure!(entry.result == "OK" && entry.address == "127.0.0.1", "{method}: {entry:?}");
@@ -118,7 +131,8 @@ async fn what_is_refused_is_kept_with_its_result() -> Result<()> {
     };
 
     refused(viewer.pause(&campaign).await, Code::PermissionDenied)?;
-    let entry = kept("PERMISSION_DENIED", "").await?;
+    // The table refuses before anything is read, and the log tells all the same what it was about.
+    let entry = kept("PERMISSION_DENIED", &campaign).await?;
     ensure!(
         entry.method == "CampaignService/PauseCampaign" && entry.caller.contains("/apiKeys/"),
         "{entry:?}"
@@ -248,11 +262,41 @@ async fn an_import_whose_caller_goes_away_is_told() -> Result<()> {
     let stack = scene::stack(scene::quick()).await?;
     let organization = tenant(&stack).await?;
     let (client, tenant) = (&organization.client, &organization.tenant);
-    let list = ContactList { display_name: "Voters".to_owned(), ..ContactList::default() };
-    let request = CreateContactListRequest { parent: tenant.clone(), contact_list: Some(list) };
-    let list = client.contact_lists().create_contact_list(request).await?.into_inner().name;
+    let list = client.create_list(tenant, "Voters").await?;
     let before = client.audit_log(tenant).await?.len();
-    let start = ImportStart { contact_list: list.clone(), phone_number_column: String::new() };
+    let (_sender, call) = half_an_import(client, &list).await?;
+    let begun = one_after(client, tenant, before).await?;
+    ensure!(begun.method == "ContactListService/ImportContacts" && begun.resource == list, "{begun:?}");
+    ensure!(begun.result == "OK" && says(&begun.after, &json!({"contactList": list}))?, "{begun:?}");
+    call.abort();
+    let ended = one_after(client, tenant, before + 1).await?;
+    ensure!(ended.method == begun.method && ended.resource == list, "{ended:?}");
+    ensure!(ended.result == "CANCELLED" && ended.after.contains("rowCount"), "{ended:?}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn no_row_of_an_import_is_without_an_entry_when_the_control_plane_is_killed() -> Result<()> {
+    let mut stack = scene::stack(scene::quick()).await?;
+    let organization = tenant(&stack).await?;
+    let (client, tenant) = (organization.client.clone(), &organization.tenant);
+    let list = client.create_list(tenant, "Voters").await?;
+    let before = client.audit_log(tenant).await?.len();
+    let (sender, call) = half_an_import(&client, &list).await?;
+    stack.control_plane.kill9().await?;
+    ensure!(call.await?.is_err(), "the import has an answer");
+    drop(sender);
+    stack.control_plane.start_again().await?;
+    stack.serving().await?;
+    ensure!(!client.list_contacts(&list).await?.is_empty());
+    let begun = one_after(&client, tenant, before).await?;
+    ensure!(begun.method == "ContactListService/ImportContacts" && begun.resource == list, "{begun:?}");
+    valid(&client, tenant, before + 1).await
+}
+
+/// An import that has begun, and goes on for as long as what is given back is kept.
+async fn half_an_import(client: &Client, list: &str) -> Result<(Parts, JoinHandle<Imported>)> {
+    let start = ImportStart { contact_list: list.to_owned(), phone_number_column: String::new() };
     let parts = [Part::Start(start), Part::Chunk(contacts::tidy(1, 5_000).bytes)];
     let (sender, stream) = tokio::sync::mpsc::channel(parts.len());
     for part in parts {
@@ -261,11 +305,7 @@ async fn an_import_whose_caller_goes_away_is_told() -> Result<()> {
     let importing = client.clone();
     let stream = tokio_stream::wrappers::ReceiverStream::new(stream);
     let call = tokio::spawn(async move { importing.contact_lists().import_contacts(stream).await });
-    let some = async || Ok((!client.list_contacts(&list).await?.is_empty()).then_some(()));
+    let some = async || Ok((!client.list_contacts(list).await?.is_empty()).then_some(()));
     wait::until_every(PAUSE, "the first contacts", WITHIN, some).await?;
-    call.abort();
-    let entry = one_after(client, tenant, before).await?;
-    ensure!(entry.method == "ContactListService/ImportContacts" && entry.resource == list, "{entry:?}");
-    ensure!(entry.result == "CANCELLED" && entry.after.contains("rowCount"), "{entry:?}");
-    Ok(())
+    Ok((sender, call))
 }

@@ -14,6 +14,7 @@ mod hours;
 mod imports;
 mod interleaving;
 mod journey;
+mod keys;
 mod logs;
 mod outages;
 mod processes;

@@ -4,7 +4,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures::future::join_all;
-use muster_proto::v1::{CampaignMode, Invitation, Provider, TenantQuotas};
+use muster_domain::permission::Permission;
+use muster_proto::v1::{
+    CampaignMode, CreateNumberPoolRequest, CreatePhoneNumberRequest, Invitation, NumberPool, PhoneNumber,
+    Provider, TenantQuotas,
+};
 use muster_provider_sim::behaviour::Behaviour;
 use muster_tests::client::status_of;
 use muster_tests::stack::OrganizationOptions;
@@ -12,13 +16,14 @@ use muster_tests::{Client, Stack, StackOptions, contacts, wait};
 use tonic::{Code, Status};
 use tonic_types::StatusExt;
 
+use crate::access::people::own_role;
 use crate::scene::{self, TEMPLATE, WITHIN, refusal};
 
 /// Clients that ask at the same time.
 const CLIENTS: usize = 8;
 
 /// Demands that a call was refused because of this quota, and says so to programs.
-fn exceeded(status: &Status, quota: &str, limit: i64) -> Result<()> {
+pub(crate) fn exceeded(status: &Status, quota: &str, limit: i64) -> Result<()> {
     ensure!(status.code() == Code::ResourceExhausted, "{status:?}");
     let info = status.get_details_error_info().context("no ErrorInfo")?;
     ensure!(info.reason == "QUOTA_EXCEEDED", "{info:?}");
@@ -143,6 +148,69 @@ async fn an_import_stops_at_its_bound_and_says_where() -> Result<()> {
     Ok(())
 }
 
+/// Makes copies of a row that the tenant has in `table`, until there are `count` of its rows.
+async fn fill(sql: &tokio_postgres::Client, table: &str, tenant: &str, count: i64) -> Result<()> {
+    let statement = format!(
+        "WITH own AS (SELECT id FROM {table} WHERE tenant_id = $1::text::uuid)
+         INSERT INTO {table}
+         SELECT (jsonb_populate_record(one, jsonb_build_object(
+             'id', gen_random_uuid(),
+             'phone', '+1' || (2000000000 + number),
+             'webhook_token_hash', '\\x' || encode(sha256(number::text::bytea), 'hex')))).*
+         FROM {table} AS one, generate_series(1, $2::int8 - (SELECT count(*) FROM own)) AS number
+         WHERE id = (SELECT id FROM own LIMIT 1)"
+    );
+    let id = tenant.rsplit('/').next().unwrap_or_default();
+    ensure!(sql.execute(&statement, &[&id, &count]).await? > 0, "{table} has no row to copy");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_no_quota_counts_has_a_bound_that_eight_at_once_keep() -> Result<()> {
+    let stack = scene::stack(scene::quick()).await?;
+    let (organization, list) = scene::organization(&stack, Provider::Twilio, 1).await?;
+    let (owner, tenant) = (&organization.client, &organization.tenant);
+    let role = async |_| own_role(owner, tenant, &[Permission::CampaignsRead]).await;
+    let campaign = async |_| organization.draft(CampaignMode::Click, &list, TEMPLATE).await;
+    let pool = async |_| {
+        let number_pool = Some(NumberPool { display_name: "Pool".to_owned(), ..NumberPool::default() });
+        let request = CreateNumberPoolRequest { parent: tenant.clone(), number_pool };
+        Ok(owner.numbers().create_number_pool(request).await?)
+    };
+    let account = async |_| {
+        let mut account = owner.account(&organization.account).await?;
+        (account.base_url, account.api_secret) = (String::new(), "secret-of-the-bound".to_owned());
+        owner.create_account(tenant, account).await
+    };
+    let number = async |at: usize| {
+        let number = PhoneNumber {
+            phone_number: format!("+1917555{:04}", 100 + at),
+            number_pool: organization.pool.clone(),
+            provider_account: organization.account.clone(),
+            ..PhoneNumber::default()
+        };
+        let request = CreatePhoneNumberRequest { parent: tenant.clone(), phone_number: Some(number) };
+        Ok(owner.numbers().create_phone_number(request).await?)
+    };
+    role(0).await?;
+    campaign(0).await?;
+    let sql = stack.sql().await?;
+    for (table, max) in [
+        ("roles", 1_000),
+        ("number_pools", 1_000),
+        ("provider_accounts", 100),
+        ("phone_numbers", 100_000),
+        ("campaigns", 100_000),
+    ] {
+        fill(&sql, table, tenant, max - 1).await.with_context(|| table.to_owned())?;
+    }
+    just(1, ("roles_max", 1_000), role).await?;
+    just(1, ("number_pools_max", 1_000), pool).await?;
+    just(1, ("provider_accounts_max", 100), account).await?;
+    just(1, ("phone_numbers_max", 100_000), number).await?;
+    just(1, ("campaigns_max", 100_000), campaign).await
+}
+
 /// How many texts a tenant's account has had accepted.
 async fn accepted(stack: &Stack, account: &str) -> Result<i64> {
     let ledger = stack.simulator.ledger().await?;
@@ -241,6 +309,36 @@ async fn eight_at_once_call_as_often_as_is_allowed() -> Result<()> {
     for _ in 0..RATE * 3 {
         stack.operator.tenant(&tenant).await?;
     }
+    Ok(())
+}
+
+#[tokio::test]
+async fn uploads_beyond_the_rate_are_refused_in_full_and_break_nobodys_connection() -> Result<()> {
+    let stack = scene::stack(scene::quick()).await?;
+    let quotas = TenantQuotas { api_calls_per_second: 1, ..TenantQuotas::default() };
+    let (tenant, owner) = tenant(&stack, TenantQuotas::default()).await?;
+    let list = owner.create_list(&tenant, "Voters").await?;
+    stack.operator.set_quotas(&tenant, quotas).await?;
+    let limited = async || Ok(owner.tenant(&tenant).await.is_err().then_some(()));
+    wait::until("the rate to count", WITHIN, limited).await?;
+    // All over one connection, which is the operator's, too.
+    let file = contacts::tidy(1, 1_500).bytes;
+    let mut refusals = 0;
+    for round in 0..20 {
+        for answer in join_all((0..CLIENTS).map(async |_| owner.import(&list, &file).await)).await {
+            let Err(error) = answer else { continue };
+            let status = status_of(&error).with_context(|| format!("round {round}: {error:?}"))?;
+            exceeded(status, "api_calls_per_second", 1)?;
+            let wait = status.get_details_retry_info().and_then(|info| info.retry_delay);
+            ensure!(
+                wait.is_some_and(|wait| wait > Duration::ZERO && wait <= Duration::from_secs(1)),
+                "{wait:?}"
+            );
+            refusals += 1;
+        }
+        stack.operator.tenant(&tenant).await.with_context(|| format!("round {round}"))?;
+    }
+    ensure!(refusals > 10 * CLIENTS, "only {refusals} were refused");
     Ok(())
 }
 

@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use crate::fields::field;
 use crate::scene::{self, WITHIN, refusal, refused};
-use crate::secrets::{dump, hides};
+use crate::secrets::{hides, rows};
 
 /// The merge field is a canary: it comes into what a text says, and not into what a campaign is.
 const TEMPLATE: &str = "Hi {nickname}, vote on Tuesday!";
@@ -208,8 +208,8 @@ async fn what_is_personal_is_erased_when_it_is_old_and_all_that_counts_stays() -
     ensure!(erased.iter().all(|(content, erased)| content.is_empty() && *erased), "{erased:?}");
     let stayed = what_stays(&life).await?;
     ensure!(stayed == stays, "what stays was changed: {stays}\n{stayed}");
-    hides("the dump", &dump(&stack, &["opt_outs"]).await?, &life.canaries)?;
-    ensure!(hides("the dump", &dump(&stack, &["opt_outs"]).await?, &other.canaries).is_err());
+    hides("the dump", &rows(&stack.sql().await?, &["opt_outs"]).await?, &life.canaries)?;
+    ensure!(hides("the dump", &rows(&stack.sql().await?, &["opt_outs"]).await?, &other.canaries).is_err());
     ensure!(what_is_personal(&other).await? == others, "another tenant was touched");
 
     // The list is of no more use, and says so.

@@ -1,8 +1,12 @@
 //! People sign in with tokens of the identity provider that their tenant is pinned to, at both doors, and nobody else does.
 
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
-use muster_proto::v1::{DeleteMemberRequest, GetCallerRequest, IdentityProvider, Provider, Tenant};
-use muster_tests::issuer::{Algorithm, Issuer};
+use muster_proto::v1::{
+    ApiKey, CreateApiKeyRequest, DeleteMemberRequest, GetCallerRequest, IdentityProvider, Provider, Tenant,
+};
+use muster_tests::issuer::{Algorithm, Issuer, KEYS};
 use muster_tests::stack::{Organization, Service};
 use muster_tests::{Client, Stack, StackOptions, wait};
 use serde_json::{Value, json};
@@ -63,6 +67,14 @@ async fn a_member_signs_in_and_is_out_when_they_are_removed() -> Result<()> {
     let amina = with_token(client, &issuer, &issuer.claims(AUDIENCE, "subject-1"))?;
     ensure!(name(&amina).await? == member.name);
 
+    // Who has signed in is bound by no key's end, and makes keys of their own without any permission for it.
+    let api_key =
+        ApiKey { display_name: "Phone".to_owned(), member: member.name.clone(), ..ApiKey::default() };
+    let request = CreateApiKeyRequest { parent: tenant.clone(), api_key: Some(api_key) };
+    let made = amina.api_keys().create_api_key(request).await?.into_inner();
+    ensure!(made.api_key.context("a key")?.expire_time.is_none());
+    ensure!(name(&client.with_key(&made.secret)?).await? == member.name);
+
     client.members().delete_member(DeleteMemberRequest { name: member.name }).await?;
     let out = async || match amina.list_campaigns(tenant).await {
         Ok(_) => Ok(None),
@@ -118,6 +130,31 @@ async fn another_identity_provider_knows_nobody_by_the_names_of_the_one_before()
     let stranger = with_token(client, &next, &claims(&next, "1", "stranger@example.org"))?;
     scene::refused(name(&stranger).await, Code::Unauthenticated)?;
     let amina = with_token(client, &next, &claims(&next, "77", EMAIL))?;
+    ensure!(name(&amina).await? == member.name);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_provider_that_was_left_while_it_answered_signs_nobody_in() -> Result<()> {
+    let (stack, issuer, organization) = scene().await?;
+    let (client, tenant) = (&organization.client, &organization.tenant);
+    let (member, _) = client.join(tenant, EMAIL, "roles/viewer").await?;
+    let next = Issuer::start().await?;
+
+    let held = issuer.hold(KEYS);
+    let amina = with_token(client, &issuer, &claims(&issuer, "1", EMAIL))?;
+    let signing_in = tokio::spawn(async move { name(&amina).await });
+    let asked = async || Ok((issuer.asked(KEYS) > 0).then_some(()));
+    wait::until_every(Duration::from_millis(10), "the issuer to be asked", WITHIN, asked).await?;
+    pin(&stack.operator, tenant, next.url(), AUDIENCE).await?;
+    ensure!(!signing_in.is_finished());
+    drop(held);
+    scene::refused(signing_in.await?, Code::Unauthenticated)?;
+
+    // And it has given nobody a name: the one who has it at the next provider is who they are.
+    let rows = stack.sql().await?.query("SELECT subject FROM members WHERE subject IS NOT NULL", &[]).await?;
+    ensure!(rows.is_empty(), "the provider before has named a member");
+    let amina = with_token(client, &next, &claims(&next, "2", EMAIL))?;
     ensure!(name(&amina).await? == member.name);
     Ok(())
 }

@@ -22,6 +22,7 @@ use hyper_util::rt::TokioIo;
 use serde_json::{Value, json};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpListener;
+use tokio::sync::watch;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio_rustls::TlsAcceptor;
 
@@ -51,8 +52,13 @@ pub struct Issuer {
 #[derive(Default)]
 struct Documents {
     answers: HashMap<String, Answer>,
+    held: HashMap<String, watch::Receiver<()>>,
     asked: HashMap<String, usize>,
 }
+
+/// Answers of a path that are not given before this is dropped.
+#[must_use]
+pub struct Held(#[expect(dead_code, reason = "what waits hears that it is gone")] watch::Sender<()>);
 
 /// What it answers on one path.
 #[derive(Clone, Debug)]
@@ -149,6 +155,13 @@ impl Issuer {
         lock(&self.documents).answers.insert(path.to_owned(), answer.into());
     }
 
+    /// Keeps callers waiting who ask for `path`, for as long as what is given back is kept.
+    pub fn hold(&self, path: &str) -> Held {
+        let (held, waits) = watch::channel(());
+        lock(&self.documents).held.insert(path.to_owned(), waits);
+        Held(held)
+    }
+
     /// How often `path` was asked for.
     pub fn asked(&self, path: &str) -> usize {
         lock(&self.documents).asked.get(path).copied().unwrap_or_default()
@@ -221,7 +234,15 @@ async fn speak<S>(stream: S, documents: Arc<Mutex<Documents>>) -> anyhow::Result
 where
     S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
 {
-    let service = service_fn(|request| std::future::ready(answer(&documents, &request)));
+    let service = service_fn(async |request: Request<Incoming>| {
+        let answer = answer(&documents, &request);
+        let held = lock(&documents).held.get(request.uri().path()).cloned();
+        if let Some(mut held) = held {
+            // Over when the other end is dropped.
+            while held.changed().await.is_ok() {}
+        }
+        answer
+    });
     Ok(http1::Builder::new().serve_connection(TokioIo::new(stream), service).await?)
 }
 

@@ -260,6 +260,16 @@ impl Stack {
         self.postgres().connect(&self.database).await
     }
 
+    /// A dump of the stack's database, as SQL, and a connection to what was restored of it; none where this PostgreSQL came
+    /// without the programs for that.
+    pub async fn restored(&self) -> Result<Option<(Vec<u8>, tokio_postgres::Client)>> {
+        let restored = format!("{}_restored", self.database);
+        let Some(dump) = self.postgres().dump(&self.run, &self.database, &restored).await? else {
+            return Ok(None);
+        };
+        Ok(Some((dump, self.postgres().connect(&restored).await?)))
+    }
+
     /// CPU and memory of each part since it was started: the sender nodes as one. Servers that others share are
     /// left out.
     pub fn usage(&self) -> Vec<(&'static str, Usage)> {

@@ -3,9 +3,13 @@
 
 use std::sync::LazyLock;
 
+use muster_runtime::access::table::{PACKAGE, Rule};
 use muster_runtime::{Error, Result};
 use prost::{Message, Name};
 use prost_reflect::{DescriptorPool, DynamicMessage, FieldDescriptor, ReflectMessage as _, Value};
+
+/// What comes before a message in gRPC: whether it is compressed, and its length.
+const GRPC_HEAD_BYTES: usize = 5;
 
 static POOL: LazyLock<Result<DescriptorPool>> =
     LazyLock::new(|| DescriptorPool::decode(muster_proto::PUBLIC_DESCRIPTORS).map_err(Error::internal));
@@ -29,12 +33,27 @@ pub(super) fn json<M: Message + Name>(message: &M) -> Result<String> {
 
 /// The text at `path` in `message`, such as `campaign.name`; empty where there is none.
 pub(super) fn text_at<M: Message + Name>(message: &M, path: &str) -> Result<String> {
-    let mut at = Value::Message(reflect(message)?);
+    Ok(text(reflect(message)?, path).unwrap_or_default())
+}
+
+/// The text at `path` in the first message of a request that begins so, as gRPC writes it; none where the message is not
+/// all there, or is compressed.
+pub(super) fn text_in(rule: &Rule, path: &str, beginning: &[u8]) -> Option<String> {
+    let (head, rest) = beginning.split_first_chunk::<GRPC_HEAD_BYTES>()?;
+    let [0, length @ ..] = *head else { return None };
+    let message = rest.get(..usize::try_from(u32::from_be_bytes(length)).ok()?)?;
+    let service = POOL.as_ref().ok()?.get_service_by_name(&format!("{PACKAGE}.{}", rule.service))?;
+    let method = service.methods().find(|method| method.name() == rule.method)?;
+    text(DynamicMessage::decode(method.input(), message).ok()?, path)
+}
+
+/// The text at `path`, which a message need not have.
+fn text(message: DynamicMessage, path: &str) -> Option<String> {
+    let mut at = Value::Message(message);
     for field in path.split('.') {
-        let inner = at.as_message().and_then(|message| message.get_field_by_name(field));
-        at = inner.map_or_else(|| Value::String(String::new()), |value| value.into_owned());
+        at = at.as_message()?.get_field_by_name(field)?.into_owned();
     }
-    Ok(at.as_str().unwrap_or_default().to_owned())
+    at.as_str().map(str::to_owned)
 }
 
 fn redact(message: &mut DynamicMessage) {
@@ -64,7 +83,10 @@ fn is_secret(field: &FieldDescriptor) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use muster_proto::v1::{ApiKey, CreateApiKeyResponse, ProviderAccount, UpdateProviderAccountRequest};
+    use muster_proto::v1::{
+        ApiKey, CreateApiKeyResponse, ProviderAccount, RotateApiKeyRequest, UpdateProviderAccountRequest,
+    };
+    use muster_runtime::access::table;
 
     use super::*;
 
@@ -84,6 +106,21 @@ mod tests {
         };
         let request = UpdateProviderAccountRequest { provider_account: Some(account), ..Default::default() };
         assert_eq!(json(&request).expect("JSON"), r#"{"providerAccount":{"displayName":"Main"}}"#);
+    }
+
+    #[test]
+    fn the_resource_of_a_request_that_nobody_has_seen_is_read_off_its_bytes() {
+        let rule = table::rule("/muster.v1.ApiKeyService/RotateApiKey").expect("a rule");
+        let request = RotateApiKeyRequest { name: "tenants/1/apiKeys/2".to_owned(), overlap_seconds: 5 };
+        let message = request.encode_to_vec();
+        let length = u32::try_from(message.len()).expect("short").to_be_bytes();
+        let bytes = [&[0][..], &length, &message, b"more"].concat();
+        assert_eq!(text_in(rule, "name", &bytes).as_deref(), Some("tenants/1/apiKeys/2"));
+        for cut in 0..bytes.len() - 4 {
+            assert_eq!(text_in(rule, "name", &bytes[..cut]), None, "{cut} bytes");
+        }
+        let compressed = [&[1][..], &bytes[1..]].concat();
+        assert_eq!(text_in(rule, "name", &compressed), None);
     }
 
     #[test]

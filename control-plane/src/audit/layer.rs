@@ -7,6 +7,7 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use muster_runtime::access::layer::Unseen;
 use muster_runtime::access::table;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
@@ -59,6 +60,9 @@ where
         let answer = self.inner.call(request);
         Box::pin(async move {
             let response = answer.await?;
+            if let (Some(trail), Some(Unseen(beginning))) = (&trail, response.extensions().get()) {
+                trail.note_unseen(beginning);
+            }
             keeper.hear(trail.as_deref(), &response);
             Ok(response)
         })

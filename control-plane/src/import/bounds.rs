@@ -7,17 +7,19 @@ use muster_runtime::Error;
 use tonic::Status;
 
 use super::{Tally, Target, len, write_batch};
+use crate::audit::Change;
 use crate::db::{Database, TenantTx};
 use crate::import::rows::Parsed;
 use crate::quota::Quota;
 use crate::rpc::contact_lists::not_erased;
 use crate::store::contacts::{contact_list_lock, contacts_known};
 
-/// Writes as much of a batch as the bounds allow.
+/// Writes as much of a batch as the bounds allow; the first one with `begun`.
 pub(super) async fn write(
     db: &Database,
     target: &Target,
     mut batch: Vec<Parsed>,
+    begun: Option<Change>,
     tally: &mut Tally,
 ) -> Result<(), Status> {
     let mut client = db.app().await?;
@@ -44,7 +46,10 @@ pub(super) async fn write(
         }
     }
     write_batch(&tx, target, batch, tally).await?;
-    tx.commit_batch().await?;
+    match begun {
+        Some(begun) => tx.commit(begun).await?,
+        None => tx.commit_batch().await?,
+    }
     stopped.map_or(Ok(()), |(quota, limit)| Err(stop(quota.exceeded(target.tenant, limit), tally).into()))
 }
 

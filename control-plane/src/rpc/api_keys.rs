@@ -1,28 +1,33 @@
-//! API keys.
+//! API keys: those of programs, for who may manage them, and those of members, each for the member alone.
+//!
+//! What a key makes does not outlive it, and no key can do more than its maker: for that of a member it is looked up at
+//! each use what the member may do.
+
+mod owner;
 
 use std::ops::RangeInclusive;
 
-use muster_domain::id::{MemberId, TenantId};
+use muster_domain::id::TenantId;
+use muster_domain::permission::{Permission, Permissions};
 use muster_proto::v1::api_key_service_server::ApiKeyService;
 use muster_proto::v1::{
     ApiKey, CreateApiKeyRequest, CreateApiKeyResponse, DeleteApiKeyRequest, DeleteApiKeyResponse,
     GetApiKeyRequest, ListApiKeysRequest, ListApiKeysResponse, RotateApiKeyRequest, RotateApiKeyResponse,
 };
-use muster_runtime::access::{Actor, Caller, Principal};
+use muster_runtime::access::Caller;
 use muster_runtime::key::{KeyHash, new_api_key};
 use muster_runtime::{Error, Result, clock, name};
 use secrecy::{ExposeSecret as _, SecretString};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
+use self::owner::{Owner, end};
 use crate::audit::Act;
 use crate::db::{Micros, TenantTx};
-use crate::quota::Quota;
 use crate::rpc::members::MEMBER;
-use crate::rpc::provider_accounts::absent_tenant;
-use crate::rpc::roles::{permissions, permissions_of, role_name, role_ref};
-use crate::rpc::{Api, caller, counted, display_name, later, page, required, resource, tenant_of_parent};
-use crate::store::keys::{self, key_delete, key_get, key_insert, key_rotate, keys_count, keys_list};
+use crate::rpc::roles::{permissions, permissions_of, role_name};
+use crate::rpc::{Api, caller, counted, display_name, page, required, resource, tenant_of_parent};
+use crate::store::keys::{self, key_delete, key_get, key_insert, key_rotate, keys_list};
 use crate::store::members::member_get;
 
 const KEY: &str = "tenants/*/apiKeys/*";
@@ -55,20 +60,40 @@ fn encode(tenant: TenantId, key: keys::ApiKey) -> ApiKey {
     }
 }
 
-fn draft(tenant: TenantId, wanted: &ApiKey, hint: String) -> Result<keys::ApiKey> {
+fn draft(caller: Caller, owner: Owner, wanted: &ApiKey, hint: String) -> Result<keys::ApiKey> {
+    let (member, role) = match owner {
+        Owner::Program(role) => (None, Some(role)),
+        Owner::Member(member) => (Some(member.0), None),
+    };
     let now = Micros::now();
-    let expire_time = wanted.expire_time.map(|time| later(time, now, LIFE_MAX_S, "api_key.expire_time"));
     Ok(keys::ApiKey {
         id: clock::new_id(),
         display_name: display_name(&wanted.display_name, "api_key.display_name")?,
-        member: None,
-        role: Some(role_ref(tenant, &wanted.role, "api_key.role")?),
+        member,
+        role,
         scopes: permissions(&wanted.scopes, "api_key.scopes")?.names(),
         hint,
-        expire_time: expire_time.transpose()?,
+        expire_time: end(caller, wanted.expire_time, now)?,
         last_use_time: None,
         create_time: now,
     })
+}
+
+/// Whether `key` is a personal key of the member who calls.
+fn is_own(caller: Caller, key: &keys::ApiKey) -> bool {
+    key.member.is_some() && caller.member().map(|member| member.0) == key.member
+}
+
+/// A key that `caller` may know of: with `permission` any, and otherwise their own. Another is to them as if it were not
+/// there.
+async fn key_in_sight(
+    tx: &TenantTx<'_>,
+    caller: Caller,
+    permission: Permission,
+    (id, name): (Uuid, &str),
+) -> Result<keys::ApiKey> {
+    let key = key_get(tx, id).await?.filter(|key| caller.may(permission) || is_own(caller, key));
+    key.ok_or_else(|| Error::not_found(name))
 }
 
 /// A key that `caller` may rotate or delete: one that can do no more than they can.
@@ -76,31 +101,35 @@ async fn key_within_reach(
     tx: &TenantTx<'_>,
     caller: Caller,
     tenant: TenantId,
-    id: Uuid,
-    name: &str,
+    named: (Uuid, &str),
 ) -> Result<keys::ApiKey> {
-    let key = key_get(tx, id).await?.ok_or_else(|| Error::not_found(name))?;
+    let key = key_in_sight(tx, caller, Permission::ApiKeysWrite, named).await?;
     let role = match (key.role, key.member) {
         (Some(role), _) => permissions_of(tx, tenant, role, "name").await?,
         (None, Some(member)) => {
             member_get(tx, member).await?.map(|member| member.permissions).unwrap_or_default()
         }
-        (None, None) => Default::default(),
+        (None, None) => Permissions::NONE,
     };
     let scopes = permissions(&key.scopes, "name")?;
     caller.may_grant(if key.scopes.is_empty() { role } else { role.and(scopes) })?;
     Ok(key)
 }
 
-/// Refuses the secret of a personal key to everybody but its member: whoever had it would act in the member's name.
-fn key_is_not_anothers(caller: Caller, key: &keys::ApiKey) -> Result<()> {
-    let own = |member| matches!(caller, Caller::Tenant(Principal { actor: Actor::Member(MemberId(own)), .. }) if own == member);
-    if key.member.is_none_or(own) {
-        return Ok(());
+/// Refuses a new secret of `key` to whoever would get more by it than they have: the name of another member, or more time.
+fn may_have_secret(caller: Caller, key: &keys::ApiKey) -> Result<()> {
+    if key.member.is_some() && !is_own(caller, key) {
+        return Err(Error::forbidden(
+            "only the member whose personal key it is gets a new secret of it; others can delete it",
+        ));
     }
-    Err(Error::forbidden(
-        "only the member whose personal key it is gets a new secret of it; others can delete it",
-    ))
+    let outlives = |last| key.expire_time.is_none_or(|end| end > Micros(last));
+    if caller.end_us().is_some_and(outlives) {
+        return Err(Error::forbidden(
+            "this key outlives the one that you call with, or what is left of its secret",
+        ));
+    }
+    Ok(())
 }
 
 #[tonic::async_trait]
@@ -113,12 +142,13 @@ impl ApiKeyService for Api {
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
         let wanted = required(request.api_key, "api_key")?;
+        let owner = Owner::of(caller, tenant, &wanted)?;
         let (secret, hint) = new_secret()?;
-        let key = draft(tenant, &wanted, hint)?;
+        let key = draft(caller, owner, &wanted, hint)?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        let role = role_ref(tenant, &wanted.role, "api_key.role")?;
-        let role = permissions_of(&tx, tenant, role, "api_key.role").await?;
+        let quotas = counted(&tx, tenant, &request.parent).await?;
+        let role = owner.permissions(&tx, tenant).await?;
         let scopes = permissions(&wanted.scopes, "api_key.scopes")?;
         if !role.has_all(scopes) {
             let beyond = scopes.without(role).names().join(", ");
@@ -126,12 +156,9 @@ impl ApiKeyService for Api {
                 Error::invalid("api_key.scopes", format!("{beyond} is not permitted by its role")).into()
             );
         }
-        caller.may_grant(if key.scopes.is_empty() { role } else { scopes })?;
-        let quotas = counted(&tx, tenant, &request.parent).await?;
-        quotas.one_more(Quota::ApiKeys, tenant, keys_count(&tx, tenant.0).await?)?;
-        key_insert(&tx, tenant.0, &key, KeyHash::of(secret.expose_secret()))
-            .await
-            .map_err(|error| absent_tenant(error, &request.parent))?;
+        caller.may_grant(owner.granted(role, scopes))?;
+        owner.has_room(&tx, tenant, quotas).await?;
+        key_insert(&tx, tenant.0, &key, KeyHash::of(secret.expose_secret())).await?;
         let key = encode(tenant, key);
         tx.commit(act.created(&key)?).await?;
         let secret = secret.expose_secret().to_owned();
@@ -144,7 +171,7 @@ impl ApiKeyService for Api {
         let (tenant, id) = resource(caller, KEY, &name, "name")?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        let key = key_get(&tx, id).await?.ok_or_else(|| Error::not_found(&name))?;
+        let key = key_in_sight(&tx, caller, Permission::ApiKeysRead, (id, &name)).await?;
         Ok(Response::new(encode(tenant, key)))
     }
 
@@ -160,7 +187,12 @@ impl ApiKeyService for Api {
         let page = ask.page()?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        let mut rows = keys_list(&tx, &page).await?;
+        let own = if caller.may(Permission::ApiKeysRead) {
+            None
+        } else {
+            Some(caller.member().ok_or_else(|| Error::not_found(&request.parent))?.0)
+        };
+        let mut rows = keys_list(&tx, own, &page).await?;
         let next_page_token = ask.finish(&mut rows, &page, |key| key.id);
         let api_keys = rows.into_iter().map(|key| encode(tenant, key)).collect();
         Ok(Response::new(ListApiKeysResponse { api_keys, next_page_token }))
@@ -179,8 +211,8 @@ impl ApiKeyService for Api {
         }
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        let mut key = key_within_reach(&tx, caller, tenant, id, &name).await?;
-        key_is_not_anothers(caller, &key)?;
+        let mut key = key_within_reach(&tx, caller, tenant, (id, &name)).await?;
+        may_have_secret(caller, &key)?;
         let before = encode(tenant, key.clone());
         let (secret, hint) = new_secret()?;
         key.hint = hint;
@@ -202,7 +234,7 @@ impl ApiKeyService for Api {
         let (tenant, id) = resource(caller, KEY, &name, "name")?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        let key = key_within_reach(&tx, caller, tenant, id, &name).await?;
+        let key = key_within_reach(&tx, caller, tenant, (id, &name)).await?;
         key_delete(&tx, id).await?;
         tx.commit(act.deleted(&encode(tenant, key))?).await?;
         Ok(Response::new(DeleteApiKeyResponse {}))

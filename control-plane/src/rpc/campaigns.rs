@@ -17,11 +17,14 @@ use uuid::Uuid;
 
 use crate::audit::Act;
 use crate::db::{Micros, SystemTx, TenantTx};
+use crate::quota::Bound;
 use crate::rpc::contact_lists::not_erased;
-use crate::rpc::{Api, caller, display_name, missing, page, reference, required, resource, tenant_of_parent};
+use crate::rpc::{
+    Api, caller, counted, display_name, missing, page, reference, required, resource, tenant_of_parent,
+};
 use crate::store::campaigns::{
     self, CampaignState, Counter, Mode, campaign_counters, campaign_get, campaign_insert, campaign_move,
-    campaigns_list,
+    campaigns_count, campaigns_list,
 };
 use crate::store::contacts::contact_list_get;
 use crate::store::numbers::pool_get;
@@ -258,6 +261,7 @@ impl CampaignService for Api {
         let mut wanted = required(request.campaign, "campaign")?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
+        counted(&tx, tenant, &request.parent).await?;
         if wanted.number_pool.is_empty()
             && let Some(pool) = tenant_get(&tx, tenant).await?.and_then(|tenant| tenant.default_pool)
         {
@@ -269,6 +273,7 @@ impl CampaignService for Api {
         if pool_get(&tx, campaign.pool).await?.is_none() {
             return Err(missing(&field("number_pool"), &wanted.number_pool).into());
         }
+        Bound::Campaigns.room_for(1, &request.parent, campaigns_count(&tx, tenant.0).await?)?;
         campaign_insert(&tx, &campaign).await?;
         let campaign = encode(campaign);
         tx.commit(act.created(&campaign)?).await?;

@@ -5,8 +5,9 @@ use muster_proto::v1::contact_list_service_server::ContactListService;
 use muster_proto::v1::import_contacts_request::Part;
 use muster_proto::v1::{
     Contact, ContactList, CreateContactListRequest, GetContactListRequest, ImportContactsRequest,
-    ImportContactsResponse, ListContactListsRequest, ListContactListsResponse, ListContactsRequest,
-    ListContactsResponse, ListRejectedRowsRequest, ListRejectedRowsResponse, RejectedRow,
+    ImportContactsResponse, ImportStart, ListContactListsRequest, ListContactListsResponse,
+    ListContactsRequest, ListContactsResponse, ListRejectedRowsRequest, ListRejectedRowsResponse,
+    RejectedRow,
 };
 use muster_runtime::{Error, Result, clock, name};
 use tokio::sync::{mpsc, oneshot};
@@ -16,7 +17,6 @@ use crate::audit::Act;
 use crate::db::{Database, Micros, TenantTx};
 use crate::import;
 use crate::quota::Quota;
-use crate::rpc::provider_accounts::absent_tenant;
 use crate::rpc::{Api, caller, counted, display_name, page, required, resource, tenant_of_parent};
 use crate::store::contacts::{
     self, contact_list_get, contact_list_insert, contact_lists_count, contact_lists_list, contacts_list,
@@ -62,15 +62,19 @@ async fn import_start(stream: &mut Streaming<ImportContactsRequest>) -> Result<i
     }
 }
 
-/// Imports a file, and keeps in the audit log what came of it: also where it breaks off, because the batches before stay.
+/// Imports a file, and keeps in the audit log that it has begun and what came of it: also where it breaks off, because the
+/// batches before stay.
 async fn import(
     db: &Database,
     target: import::Target,
     messages: import::Messages,
     act: Act,
 ) -> Result<ImportContactsResponse, Status> {
+    let list = name::format(LIST, &[target.tenant.0, target.list]);
+    let start = ImportStart { contact_list: list.clone(), phone_number_column: String::new() };
+    let begun = act.clone().about(list.clone()).after(&start)?;
     let mut tally = import::Tally::default();
-    let ended = import::run(db, &target, messages, &mut tally).await;
+    let ended = import::run(db, &target, messages, begun, &mut tally).await;
     let answer = ImportContactsResponse {
         row_count: tally.rows,
         imported_count: tally.imported,
@@ -79,8 +83,7 @@ async fn import(
     };
     if ended.is_ok() || answer.row_count > 0 {
         let code = ended.as_ref().err().map_or(Code::Ok, Status::code);
-        let change =
-            act.about(name::format(LIST, &[target.tenant.0, target.list])).after(&answer)?.result(code);
+        let change = act.about(list).after(&answer)?.result(code);
         let mut client = db.app().await?;
         TenantTx::begin(&mut client, target.tenant).await?.commit(change).await?;
     }
@@ -102,9 +105,7 @@ impl ContactListService for Api {
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let quotas = counted(&tx, tenant, &request.parent).await?;
         quotas.one_more(Quota::ContactLists, tenant, contact_lists_count(&tx, tenant.0).await?)?;
-        let list = contact_list_insert(&tx, tenant.0, clock::new_id(), &title)
-            .await
-            .map_err(|error| absent_tenant(error, &request.parent))?;
+        let list = contact_list_insert(&tx, tenant.0, clock::new_id(), &title).await?;
         let list = encode(tenant, list);
         tx.commit(act.created(&list)?).await?;
         Ok(Response::new(list))

@@ -99,6 +99,7 @@ fn encode_caller(caller: Caller) -> AuthenticateResponse {
         AuthenticateResponse { permissions: caller.permissions().bits(), ..AuthenticateResponse::default() };
     if let Caller::Tenant(principal) = caller {
         answer.tenant_id = frame::id_bytes(principal.tenant.0);
+        answer.end_us = principal.end_us;
         match principal.actor {
             Actor::Member(member) => answer.member_id = frame::id_bytes(member.0),
             Actor::ApiKey(key) => answer.api_key_id = frame::id_bytes(key.0),

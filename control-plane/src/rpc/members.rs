@@ -20,16 +20,15 @@ use crate::audit::Act;
 use crate::db::{Micros, SystemTx, TenantTx};
 use crate::quota::Quota;
 use crate::rpc::api_keys::new_secret;
-use crate::rpc::provider_accounts::absent_tenant;
 use crate::rpc::roles::{permissions_of, role_name, role_ref};
 use crate::rpc::{
     Api, caller, counted, display_name, later, masked, page, required, resource, tenant_of_parent,
 };
 use crate::store::keys::{ApiKey, key_insert};
 use crate::store::members::{
-    self, invitation_delete, invitation_get, invitation_insert, invitation_take, invitations_list,
-    member_by_email, member_delete, member_get, member_insert, member_update, members_count, members_list,
-    owners_count,
+    self, invitation_delete, invitation_get, invitation_insert, invitation_take, invitation_tenant,
+    invitations_list, member_by_email, member_delete, member_get, member_insert, member_update,
+    members_count, members_list, owners_count,
 };
 use crate::store::roles::RoleRef;
 use crate::store::tenants::tenant_lock;
@@ -108,9 +107,13 @@ impl Api {
         let now = Micros::now();
         let mut system = self.db.system().await?;
         let taking = SystemTx::begin(&mut system).await?;
-        let taken = invitation_take(&taking, KeyHash::of(token), now).await?;
-        let (tenant, invitation) = taken.ok_or_else(Error::unauthenticated)?;
-        let tenant = TenantId(tenant);
+        let token = KeyHash::of(token);
+        let tenant = invitation_tenant(&taking, token).await?.ok_or_else(Error::unauthenticated)?;
+        let tx = taking.narrow(tenant).await?;
+        // Before the invitation, as everybody does who changes members and roles: so that no two wait for one another.
+        tenant_lock(&tx, tenant).await?;
+        let taken = invitation_take(&tx, token, now).await?;
+        let invitation = taken.ok_or_else(Error::unauthenticated)?;
         let before = encode_invitation(tenant, invitation.clone());
         let member = members::Member {
             id,
@@ -131,7 +134,6 @@ impl Api {
             last_use_time: None,
             create_time: now,
         };
-        let tx = taking.narrow(tenant).await?;
         member_insert(&tx, tenant.0, &member).await.map_err(already_a_member)?;
         key_insert(&tx, tenant.0, &key, KeyHash::of(secret.expose_secret())).await?;
         let member = encode(tenant, member);
@@ -174,15 +176,13 @@ impl MemberService for Api {
         let token = random_secret()?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
+        let quotas = counted(&tx, tenant, &request.parent).await?;
         caller.may_grant(permissions_of(&tx, tenant, invitation.role, "invitation.role").await?)?;
         if member_by_email(&tx, &invitation.email).await?.is_some() {
             return Err(Error::already_exists("there is a member with this e-mail address").into());
         }
-        let quotas = counted(&tx, tenant, &request.parent).await?;
         quotas.one_more(Quota::Members, tenant, members_count(&tx, tenant.0, now).await?)?;
-        invitation_insert(&tx, tenant.0, &invitation, KeyHash::of(&token))
-            .await
-            .map_err(|error| absent_tenant(error, &request.parent))?;
+        invitation_insert(&tx, tenant.0, &invitation, KeyHash::of(&token)).await?;
         let invitation = encode_invitation(tenant, invitation);
         tx.commit(act.created(&invitation)?).await?;
         Ok(Response::new(CreateInvitationResponse { invitation: Some(invitation), token }))
@@ -217,7 +217,9 @@ impl MemberService for Api {
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let invitation = invitation_get(&tx, id).await?.ok_or_else(|| Error::not_found(&name))?;
         caller.may_grant(permissions_of(&tx, tenant, invitation.role, "name").await?)?;
-        invitation_delete(&tx, id).await?;
+        if !invitation_delete(&tx, id).await? {
+            return Err(Error::not_found(&name).into());
+        }
         tx.commit(act.deleted(&encode_invitation(tenant, invitation))?).await?;
         Ok(Response::new(DeleteInvitationResponse {}))
     }

@@ -15,11 +15,14 @@ use uuid::Uuid;
 
 use crate::audit::{Act, Change};
 use crate::db::{Micros, TenantTx};
-use crate::rpc::provider_accounts::absent_tenant;
-use crate::rpc::{Api, caller, display_name, missing, page, reference, required, resource, tenant_of_parent};
+use crate::quota::Bound;
+use crate::rpc::{
+    Api, caller, counted, display_name, missing, page, reference, required, resource, tenant_of_parent,
+};
 use crate::store::accounts::account_get;
 use crate::store::numbers::{
-    self, Number, number_get, numbers_insert, numbers_list, pool_get, pool_insert, pools_list,
+    self, Number, number_get, numbers_count, numbers_insert, numbers_list, pool_get, pool_insert,
+    pools_count, pools_list,
 };
 
 const POOL: &str = "tenants/*/numberPools/*";
@@ -112,7 +115,10 @@ impl Api {
     ) -> Result<()> {
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
+        let parent = name::format("tenants/*", &[tenant.0]);
+        counted(&tx, tenant, &parent).await?;
         check_references(&tx, tenant, numbers, at).await?;
+        Bound::PhoneNumbers.room_for(numbers.len(), &parent, numbers_count(&tx, tenant.0).await?)?;
         numbers_insert(&tx, tenant.0, numbers).await.map_err(|error| {
             if error.is_unique_violation() {
                 Error::already_exists("a phone number of the request is there already, or twice in it")
@@ -137,9 +143,9 @@ impl NumberService for Api {
         let title = display_name(&wanted.display_name, "number_pool.display_name")?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        let pool = pool_insert(&tx, tenant.0, clock::new_id(), &title)
-            .await
-            .map_err(|error| absent_tenant(error, &request.parent))?;
+        counted(&tx, tenant, &request.parent).await?;
+        Bound::NumberPools.room_for(1, &request.parent, pools_count(&tx, tenant.0).await?)?;
+        let pool = pool_insert(&tx, tenant.0, clock::new_id(), &title).await?;
         let pool = encode_pool(tenant, pool);
         tx.commit(act.created(&pool)?).await?;
         Ok(Response::new(pool))

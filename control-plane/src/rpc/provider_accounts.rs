@@ -16,9 +16,12 @@ use uuid::Uuid;
 
 use crate::audit::Act;
 use crate::db::{Micros, TenantTx};
-use crate::rpc::{Api, caller, display_name, masked, page, required, resource, tenant_of_parent};
+use crate::quota::Bound;
+use crate::rpc::{Api, caller, counted, display_name, masked, page, required, resource, tenant_of_parent};
 use crate::secrets::AccountSecrets;
-use crate::store::accounts::{Account, PATTERN, account_get, account_insert, account_update, accounts_list};
+use crate::store::accounts::{
+    Account, PATTERN, account_get, account_insert, account_update, accounts_count, accounts_list,
+};
 
 /// The longest credential, in characters.
 const CREDENTIAL_CHARS_MAX: usize = 500;
@@ -53,17 +56,20 @@ impl Api {
     async fn encode_account(&self, account: Account) -> Result<ProviderAccount> {
         let secrets = self.secrets.open(&account.name(), &account.sealed).await?;
         let base = self.config.public_base_url.trim_end_matches('/');
-        Ok(ProviderAccount {
-            name: account.name(),
-            display_name: account.display_name,
-            provider: i32::from(account.provider),
-            account_sid: account.account_sid.clone(),
-            api_secret: String::new(),
-            webhook_key: String::new(),
-            base_url: account.base_url.unwrap_or_default(),
-            inbound_webhook_url: format!("{base}/webhooks/{}/inbound", secrets.webhook_token.expose_secret()),
-            create_time: Some(account.create_time.timestamp()),
-        })
+        let inbound_webhook_url =
+            format!("{base}/webhooks/{}/inbound", secrets.webhook_token.expose_secret());
+        Ok(ProviderAccount { inbound_webhook_url, ..encode(account) })
+    }
+
+    /// The same among others, whom it must not hide: where its secrets cannot be opened, it says so.
+    async fn encode_one_of(&self, account: Account) -> ProviderAccount {
+        match self.encode_account(account.clone()).await {
+            Ok(encoded) => encoded,
+            Err(error) => {
+                tracing::warn!(account = account.name(), %error, "an account is listed without its webhook path");
+                ProviderAccount { secrets_locked: true, ..encode(account) }
+            }
+        }
     }
 
     /// A new account, and the hash of its webhook token.
@@ -110,6 +116,19 @@ impl Api {
         change(caller, &mut account, &mut secrets, given, paths)?;
         account.sealed = self.secrets.seal(&name, &secrets).await?;
         Ok(account)
+    }
+}
+
+/// What can be told of an account without opening its secrets.
+fn encode(account: Account) -> ProviderAccount {
+    ProviderAccount {
+        name: account.name(),
+        display_name: account.display_name,
+        provider: i32::from(account.provider),
+        account_sid: account.account_sid,
+        base_url: account.base_url.unwrap_or_default(),
+        create_time: Some(account.create_time.timestamp()),
+        ..ProviderAccount::default()
     }
 }
 
@@ -215,8 +234,9 @@ impl ProviderAccountService for Api {
         let encoded = self.encode_account(account.clone()).await?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        let inserted = account_insert(&tx, &account, token).await;
-        inserted.map_err(|error| absent_tenant(error, &request.parent))?;
+        counted(&tx, tenant, &request.parent).await?;
+        Bound::ProviderAccounts.room_for(1, &request.parent, accounts_count(&tx, tenant.0).await?)?;
+        account_insert(&tx, &account, token).await?;
         tx.commit(act.created(&encoded)?).await?;
         Ok(Response::new(encoded))
     }
@@ -247,8 +267,8 @@ impl ProviderAccountService for Api {
             accounts_list(&TenantTx::begin(&mut client, tenant).await?, &page).await?
         };
         let next_page_token = ask.finish(&mut accounts, &page, |account| account.id);
-        let encoded = accounts.into_iter().map(|account| self.encode_account(account));
-        let provider_accounts = futures::future::try_join_all(encoded).await?;
+        let encoded = accounts.into_iter().map(|account| self.encode_one_of(account));
+        let provider_accounts = futures::future::join_all(encoded).await;
         Ok(Response::new(ListProviderAccountsResponse { provider_accounts, next_page_token }))
     }
 
@@ -277,9 +297,4 @@ impl ProviderAccountService for Api {
         }
         Err(Error::unavailable("others went on changing the account").into())
     }
-}
-
-/// An operator can name a tenant that is not there; the foreign key notices.
-pub(super) fn absent_tenant(error: crate::db::Error, parent: &str) -> Error {
-    if error.is_foreign_key_violation() { Error::not_found(parent) } else { error.into() }
 }

@@ -12,11 +12,14 @@ use tonic::{Request, Response, Status};
 
 use crate::audit::Act;
 use crate::db::{Micros, TenantTx};
-use crate::rpc::provider_accounts::absent_tenant;
+use crate::quota::Bound;
 use crate::rpc::{
-    Api, caller, display_name, masked, missing, page, reference, required, resource, tenant_of_parent,
+    Api, caller, counted, display_name, masked, missing, page, reference, required, resource,
+    tenant_of_parent,
 };
-use crate::store::roles::{self, RoleRef, role_delete, role_get, role_insert, role_update, roles_list};
+use crate::store::roles::{
+    self, RoleRef, role_delete, role_get, role_insert, role_update, roles_count, roles_list,
+};
 use crate::store::tenants::tenant_lock;
 
 const ROLE: &str = "tenants/*/roles/*";
@@ -109,7 +112,9 @@ impl RoleService for Api {
         caller.may_grant(role.permissions)?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
-        role_insert(&tx, tenant.0, &role).await.map_err(|error| absent_tenant(error, &request.parent))?;
+        counted(&tx, tenant, &request.parent).await?;
+        Bound::Roles.room_for(1, &request.parent, roles_count(&tx, tenant.0).await?)?;
+        role_insert(&tx, tenant.0, &role).await?;
         let role = encode(tenant, role);
         tx.commit(act.created(&role)?).await?;
         Ok(Response::new(role))
@@ -181,6 +186,8 @@ impl RoleService for Api {
         let (tenant, id) = resource(caller, ROLE, &name, "name")?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
+        // Before the role, as everybody does who is about to give it to somebody: so that no two wait for one another.
+        tenant_lock(&tx, tenant).await?;
         let role = role_get(&tx, id).await?.ok_or_else(|| Error::not_found(&name))?;
         caller.may_grant(role.permissions)?;
         role_delete(&tx, id).await.map_err(|error| {

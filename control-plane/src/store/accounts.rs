@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx, TenantTx};
 use crate::secrets::Sealed;
-use crate::store::{Page, execute, query, query_opt};
+use crate::store::{Page, execute, query, query_one, query_opt};
 
 /// The form of an account's resource name.
 pub(crate) const PATTERN: &str = "tenants/*/providerAccounts/*";
@@ -152,4 +152,9 @@ pub(crate) async fn account_rewrap(tx: &SystemTx<'_>, account: &Account, now: &S
     let sql = include_str!("accounts/account_rewrap.sql");
     let written = execute(tx, sql, &[&account.id, &now.kek_id, &now.bytes, &account.sealed.bytes]).await?;
     Ok(written == 1)
+}
+
+/// How many accounts the tenant has.
+pub(crate) async fn accounts_count(tx: &TenantTx<'_>, tenant: Uuid) -> Result<i64> {
+    Ok(query_one(tx, include_str!("accounts/accounts_count.sql"), &[&tenant]).await?.get(0))
 }

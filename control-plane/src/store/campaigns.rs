@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx, TenantTx};
 use crate::store::tenants::TenantState;
-use crate::store::{Page, execute, query, query_opt};
+use crate::store::{Page, execute, query, query_one, query_opt};
 
 /// How a campaign's texts are asked for, numbered as in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -202,4 +202,9 @@ pub(crate) async fn campaign_counters(tx: &TenantTx<'_>, id: Uuid) -> Result<Vec
         count: row.get("count"),
     });
     Ok(counters.collect())
+}
+
+/// How many campaigns the tenant has.
+pub(crate) async fn campaigns_count(tx: &TenantTx<'_>, tenant: Uuid) -> Result<i64> {
+    Ok(query_one(tx, include_str!("campaigns/campaigns_count.sql"), &[&tenant]).await?.get(0))
 }

@@ -78,14 +78,25 @@ pub(crate) async fn key_get(tx: &TenantTx<'_>, id: Uuid) -> Result<Option<ApiKey
     Ok(query_opt(tx, include_str!("keys/key_get.sql"), &[&id]).await?.map(ApiKey::from))
 }
 
+/// How many personal keys a member has.
+pub(crate) async fn keys_of_member_count(tx: &TenantTx<'_>, member: Uuid) -> Result<i64> {
+    Ok(query_one(tx, include_str!("keys/keys_of_member_count.sql"), &[&member]).await?.get(0))
+}
+
 /// How many keys the tenant has, personal ones apart.
 pub(crate) async fn keys_count(tx: &Transaction<'_>, tenant: Uuid) -> Result<i64> {
     Ok(query_one(tx, include_str!("keys/keys_count.sql"), &[&tenant]).await?.get(0))
 }
 
-pub(crate) async fn keys_list(tx: &TenantTx<'_>, page: &Page<Uuid>) -> Result<Vec<ApiKey>> {
+/// A tenant's keys; of one member only, where one is given.
+pub(crate) async fn keys_list(
+    tx: &TenantTx<'_>,
+    member: Option<Uuid>,
+    page: &Page<Uuid>,
+) -> Result<Vec<ApiKey>> {
     let sql = include_str!("keys/keys_list.sql");
-    Ok(query(tx, sql, &[&page.after, &page.limit]).await?.into_iter().map(ApiKey::from).collect())
+    let rows = query(tx, sql, &[&page.after, &page.limit, &member]).await?;
+    Ok(rows.into_iter().map(ApiKey::from).collect())
 }
 
 /// Gives a key a new secret. The one before is good until `old_until`, where that is after `now`.
@@ -121,6 +132,7 @@ pub(crate) async fn key_by_secret(tx: &SystemTx<'_>, secret: KeyHash, now: Micro
     let permissions = if scopes.is_empty() { role } else { role.and(permissions_from(&scopes)) };
     let member = row.get::<_, Option<Uuid>>("member_id");
     let actor = member.map_or(Actor::ApiKey(ApiKeyId(key)), |member| Actor::Member(MemberId(member)));
-    let principal = Principal { tenant: TenantId(row.get("tenant_id")), actor, permissions };
+    let end_us = row.get::<_, Option<Micros>>("end_time").map(|end| end.0);
+    let principal = Principal { tenant: TenantId(row.get("tenant_id")), actor, permissions, end_us };
     Ok(Some(Holder { principal, tenant_state: TenantState::from_code(row.get("state")) }))
 }

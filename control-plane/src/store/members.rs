@@ -124,7 +124,8 @@ pub(crate) async fn member_sign_in(tx: &SystemTx<'_>, who: &Identified<'_>) -> R
         }
     }
     let actor = Actor::Member(MemberId(id));
-    let principal = Principal { tenant: *tenant, actor, permissions: role_permissions(&row) };
+    let permissions = role_permissions(&row);
+    let principal = Principal { tenant: *tenant, actor, permissions, end_us: None };
     Ok(Some(Holder { principal, tenant_state: TenantState::from_code(row.get("state")) }))
 }
 
@@ -169,18 +170,24 @@ pub(crate) async fn invitation_get(tx: &TenantTx<'_>, id: Uuid) -> Result<Option
     Ok(row.as_ref().map(Invitation::from))
 }
 
-pub(crate) async fn invitation_delete(tx: &TenantTx<'_>, id: Uuid) -> Result<()> {
-    execute(tx, include_str!("members/invitation_delete.sql"), &[&id]).await?;
-    Ok(())
+/// Deletes an invitation. False where somebody else has done so, or has accepted it.
+pub(crate) async fn invitation_delete(tx: &TenantTx<'_>, id: Uuid) -> Result<bool> {
+    Ok(execute(tx, include_str!("members/invitation_delete.sql"), &[&id]).await? == 1)
 }
 
-/// Takes the invitation that has this token, if it is still good: for the one who accepts it. With the tenant that it is of.
+/// The tenant that the invitation with this token is of.
+pub(crate) async fn invitation_tenant(tx: &SystemTx<'_>, token: KeyHash) -> Result<Option<TenantId>> {
+    let row = query_opt(tx, include_str!("members/invitation_tenant.sql"), &[&&token.0[..]]).await?;
+    Ok(row.map(|row| TenantId(row.get(0))))
+}
+
+/// Takes the invitation that has this token, if it is still good: for the one who accepts it.
 pub(crate) async fn invitation_take(
-    tx: &SystemTx<'_>,
+    tx: &TenantTx<'_>,
     token: KeyHash,
     now: Micros,
-) -> Result<Option<(Uuid, Invitation)>> {
+) -> Result<Option<Invitation>> {
     let sql = include_str!("members/invitation_take.sql");
     let row = query_opt(tx, sql, &[&&token.0[..], &now, &TenantState::Active.code()]).await?;
-    Ok(row.map(|row| (row.get("tenant_id"), Invitation::from(&row))))
+    Ok(row.as_ref().map(Invitation::from))
 }

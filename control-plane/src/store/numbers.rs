@@ -97,3 +97,13 @@ pub(crate) async fn pool_numbers(tx: &SystemTx<'_>, pool: Uuid) -> Result<Vec<Nu
     let sql = include_str!("numbers/pool_numbers.sql");
     Ok(query(tx, sql, &[&pool]).await?.into_iter().map(Number::from).collect())
 }
+
+/// How many pools the tenant has.
+pub(crate) async fn pools_count(tx: &TenantTx<'_>, tenant: Uuid) -> Result<i64> {
+    Ok(query_one(tx, include_str!("numbers/pools_count.sql"), &[&tenant]).await?.get(0))
+}
+
+/// How many phone numbers the tenant has.
+pub(crate) async fn numbers_count(tx: &TenantTx<'_>, tenant: Uuid) -> Result<i64> {
+    Ok(query_one(tx, include_str!("numbers/numbers_count.sql"), &[&tenant]).await?.get(0))
+}

@@ -5,7 +5,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, TenantTx};
-use crate::store::{Page, execute, query, query_opt};
+use crate::store::{Page, execute, query, query_one, query_opt};
 
 /// Which role somebody has.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -95,4 +95,9 @@ pub(crate) async fn role_update(tx: &TenantTx<'_>, role: &Role) -> Result<()> {
 pub(crate) async fn role_delete(tx: &TenantTx<'_>, id: Uuid) -> Result<()> {
     execute(tx, include_str!("roles/role_delete.sql"), &[&id]).await?;
     Ok(())
+}
+
+/// How many roles of its own the tenant has.
+pub(crate) async fn roles_count(tx: &TenantTx<'_>, tenant: Uuid) -> Result<i64> {
+    Ok(query_one(tx, include_str!("roles/roles_count.sql"), &[&tenant]).await?.get(0))
 }

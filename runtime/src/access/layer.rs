@@ -9,6 +9,7 @@ use std::pin::Pin;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use tonic::Status;
 use tonic::body::Body;
@@ -25,6 +26,8 @@ const OPEN: [&str; 2] = ["/grpc.health.v1.Health/", "/grpc.reflection."];
 
 /// How much of a refused request is read, and for how long: any but the longest uploads.
 const REFUSED_BYTES_MAX: usize = 64 * 1024;
+/// How much of that is shown to layers around: more than a request has that is nothing but names.
+const SHOWN_BYTES_MAX: usize = 4 * 1024;
 const REFUSED_WITHIN: Duration = Duration::from_secs(1);
 
 /// Knows whose credential is whose.
@@ -58,6 +61,11 @@ impl Call {
         request.extensions().get().ok_or_else(Error::unauthenticated)
     }
 }
+
+/// How a request began that no service has seen, as it came. Layers around find it among the extensions of the refusal:
+/// so that the audit log can tell what the call was about.
+#[derive(Clone, Debug)]
+pub struct Unseen(pub Bytes);
 
 /// Puts [`AccessService`] before a service.
 #[derive(Clone)]
@@ -153,17 +161,23 @@ async fn admit<A: Authenticate>(access: &A, request: &mut http::Request<Body>) -
 
 /// Refuses a call that no service has seen.
 pub async fn refuse(request: http::Request<Body>, error: Error) -> Response {
-    read_out(request.into_body()).await;
-    Status::from(error).into_http()
+    let unseen = read_out(request.into_body()).await;
+    let mut response = Status::from(error).into_http();
+    response.extensions_mut().insert(Unseen(unseen));
+    response
 }
 
-/// Reads what a refused caller still sends, and forgets it. HTTP/2 counts what arrives for a call that is over against its
+/// Reads what a refused caller still sends, and forgets all but its beginning. HTTP/2 counts what arrives for a call that is over against its
 /// connection and in the end breaks that off, with all the calls of others that go over it.
-async fn read_out(mut body: Body) {
+async fn read_out(mut body: Body) -> Bytes {
+    let mut shown = BytesMut::new();
     let read = async {
         let mut bytes = 0;
         while let Some(Ok(frame)) = body.frame().await {
-            bytes += frame.data_ref().map_or(0, |data| data.len());
+            let Some(data) = frame.data_ref() else { continue };
+            let room = SHOWN_BYTES_MAX - shown.len();
+            shown.extend_from_slice(&data[..room.min(data.len())]);
+            bytes += data.len();
             if bytes > REFUSED_BYTES_MAX {
                 break;
             }
@@ -171,4 +185,45 @@ async fn read_out(mut body: Body) {
     };
     // Who sends on and on is cut off.
     let _ = tokio::time::timeout(REFUSED_WITHIN, read).await;
+    shown.freeze()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicUsize, Ordering};
+
+    use http_body_util::StreamBody;
+    use tonic_types::StatusExt as _;
+
+    use super::*;
+
+    /// Refuses an upload of so many frames of 10,000 bytes; how many of them were read, and the answer.
+    async fn refused(frames: usize) -> (usize, Response) {
+        let read = Arc::new(AtomicUsize::new(0));
+        let count = read.clone();
+        let frames = futures::stream::iter((0..frames).map(move |_| {
+            count.fetch_add(1, Ordering::Relaxed);
+            Ok::<_, Status>(http_body::Frame::data(Bytes::from_static(&[7; 10_000])))
+        }));
+        let request = http::Request::new(Body::new(StreamBody::new(frames)));
+        let error = Error::quota_exceeded("tenants/1".to_owned(), "api_calls_per_second", 1);
+        let answer = refuse(request, error.retry_after(Duration::from_millis(20))).await;
+        (read.load(Ordering::Relaxed), answer)
+    }
+
+    #[tokio::test]
+    async fn a_refused_upload_is_read_to_its_end_and_one_without_end_is_not() {
+        let (read, answer) = refused(5).await;
+        assert_eq!(read, 5);
+        assert_eq!(answer.extensions().get::<Unseen>().map(|unseen| unseen.0.len()), Some(SHOWN_BYTES_MAX));
+        let status = Status::from_header_map(answer.headers()).expect("a status");
+        let wait = status.get_details_retry_info().and_then(|info| info.retry_delay);
+        assert_eq!(wait, Some(Duration::from_millis(20)));
+        assert_eq!(
+            status.get_details_error_info().map(|info| info.reason).as_deref(),
+            Some("QUOTA_EXCEEDED")
+        );
+        assert_eq!(refused(1_000).await.0, REFUSED_BYTES_MAX / 10_000 + 1);
+    }
 }

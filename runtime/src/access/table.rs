@@ -24,6 +24,9 @@ pub enum Needs {
     One(Permission),
     /// One of two permissions: the second shows or allows less, and the handler sees to that.
     Either(Permission, Permission),
+    /// A permission; or to be a member, where the call is about what is the member's own. Only the handler can tell that:
+    /// it treats everything else as if it were not there.
+    Own(Permission),
     /// To run the platform.
     Operator,
 }
@@ -35,6 +38,7 @@ impl Needs {
             Self::Nothing | Self::Caller => true,
             Self::One(permission) => caller.may(permission),
             Self::Either(permission, less) => caller.may(permission) || caller.may(less),
+            Self::Own(permission) => caller.may(permission) || caller.member().is_some(),
             Self::Operator => caller == Caller::Operator,
         }
     }
@@ -106,16 +110,22 @@ const fn one(permission: Permission) -> Needs {
     Needs::One(permission)
 }
 
+/// One permission, or none for what is a member's own.
+const fn own(permission: Permission) -> Needs {
+    Needs::Own(permission)
+}
+
 rules! {
     AccessService {
         reads GetCaller: Needs::Caller;
     }
     ApiKeyService {
-        changes CreateApiKey: one(ApiKeysWrite), "parent" = TENANT; "api_key.role" = ROLE;
-        reads GetApiKey: one(ApiKeysRead), "name" = API_KEY;
-        reads ListApiKeys: one(ApiKeysRead), "parent" = TENANT;
-        changes RotateApiKey: one(ApiKeysWrite), "name" = API_KEY;
-        changes DeleteApiKey: one(ApiKeysWrite), "name" = API_KEY;
+        // `api_key.member` refers to nobody: it says that the key is to be the caller's own.
+        changes CreateApiKey: own(ApiKeysWrite), "parent" = TENANT; "api_key.role" = ROLE;
+        reads GetApiKey: own(ApiKeysRead), "name" = API_KEY;
+        reads ListApiKeys: own(ApiKeysRead), "parent" = TENANT;
+        changes RotateApiKey: own(ApiKeysWrite), "name" = API_KEY;
+        changes DeleteApiKey: own(ApiKeysWrite), "name" = API_KEY;
     }
     AuditService {
         reads ListAuditEntries: one(AuditRead), "parent" = TENANT;
@@ -203,7 +213,7 @@ rules! {
 }
 
 /// What comes before a service's name in a path.
-const PACKAGE: &str = "muster.v1";
+pub const PACKAGE: &str = "muster.v1";
 
 static BY_PATH: LazyLock<HashMap<String, &'static Rule>> = LazyLock::new(|| {
     TABLE.iter().map(|rule| (format!("/{PACKAGE}.{}/{}", rule.service, rule.method), rule)).collect()
@@ -223,13 +233,13 @@ impl Rule {
         if self.needs.met_by(caller) {
             return Ok(());
         }
-        Err(Error::forbidden(match self.needs {
-            Needs::One(permission) | Needs::Either(_, permission) => {
-                format!("this needs the permission {permission}")
+        match self.needs {
+            Needs::One(permission) | Needs::Either(_, permission) | Needs::Own(permission) => {
+                caller.needs(permission)
             }
-            Needs::Operator => "only an operator may do this".to_owned(),
-            Needs::Nothing | Needs::Caller => "this cannot be called".to_owned(),
-        }))
+            Needs::Operator => caller.operator_only(),
+            Needs::Nothing | Needs::Caller => Err(Error::forbidden("this cannot be called")),
+        }
     }
 }
 
@@ -270,7 +280,7 @@ mod tests {
         for rule in TABLE {
             let reads = |permission: Permission| permission.name().contains(".read");
             let by_reading = match rule.needs {
-                Needs::One(permission) => reads(permission),
+                Needs::One(permission) | Needs::Own(permission) => reads(permission),
                 Needs::Either(a, b) => reads(a) || reads(b),
                 Needs::Nothing | Needs::Caller | Needs::Operator => false,
             };

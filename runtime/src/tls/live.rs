@@ -1,5 +1,5 @@
-//! Something that is made of files, and made anew when they change. What cannot be made is logged once, and the last
-//! good one stays.
+//! Something that is made of files, and made anew when they change. What cannot be made is tried again at every look, and
+//! logged once for each way in which it fails; the last good one stays.
 //!
 //! Files are compared by what is in them: mounted secrets are swapped through links, and their times say little.
 
@@ -89,6 +89,8 @@ struct Files<F> {
     paths: Vec<PathBuf>,
     make: F,
     seen: Seen,
+    /// What was wrong at the last look, where nothing could be made of the files.
+    fault: Option<String>,
 }
 
 impl<T, F: Fn() -> anyhow::Result<T>> Files<F> {
@@ -97,17 +99,23 @@ impl<T, F: Fn() -> anyhow::Result<T>> Files<F> {
         // Before it is made: what changes in between is then seen as a change.
         let seen = see(&paths);
         let first = make()?;
-        Ok((Self { paths, make, seen }, first))
+        Ok((Self { paths, make, seen, fault: None }, first))
     }
 
-    /// Makes a new one where the files are not as they were at the last look.
+    /// Makes a new one where the files are not as they were at the last look, or nothing could be made of them then: reading
+    /// them may have failed for a moment only. A fault that is still the same is not told again.
     fn look(&mut self) -> Option<anyhow::Result<T>> {
         let seen = see(&self.paths);
-        if seen == self.seen {
+        let changed = seen != self.seen;
+        if !changed && self.fault.is_none() {
             return None;
         }
         self.seen = seen;
-        Some((self.make)())
+        let made = (self.make)();
+        let fault = made.as_ref().err().map(|error| format!("{error:#}"));
+        let told = !changed && fault.is_some() && fault == self.fault;
+        self.fault = fault;
+        (!told).then_some(made)
     }
 }
 
@@ -151,5 +159,29 @@ mod tests {
 
         fs::write(&path, "3").expect("written");
         assert!(matches!(files.look(), Some(Ok(3))));
+    }
+
+    #[test]
+    fn files_that_could_not_be_read_for_a_moment_are_read_again_though_they_do_not_change() {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("number");
+        fs::write(&path, "1").expect("written");
+        let fails = std::cell::Cell::new(None);
+        let make = || -> anyhow::Result<String> {
+            if let Some(fault) = fails.get() {
+                anyhow::bail!("{fault}");
+            }
+            fs::read_to_string(&path).context("unreadable")
+        };
+        let (mut files, _) = Files::read(vec![path.clone()], make).expect("a number");
+        fails.set(Some("too many open files"));
+        fs::write(&path, "2").expect("written");
+        assert!(matches!(files.look(), Some(Err(_))));
+        assert!(files.look().is_none(), "the same fault is told once");
+        fails.set(Some("an I/O error"));
+        assert!(matches!(files.look(), Some(Err(_))), "another fault is told");
+        fails.set(None);
+        assert!(files.look().is_some_and(|made| made.is_ok_and(|text| text == "2")));
+        assert!(files.look().is_none());
     }
 }

@@ -15,7 +15,7 @@ use super::{Connection, ServerFiles, pem};
 use crate::supervise::Tasks;
 
 /// How long a handshake may take.
-const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(10);
+const HANDSHAKE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// A listener's side of TLS, or plaintext.
 #[derive(Clone, Debug)]

@@ -26,11 +26,25 @@ pub(super) struct Person {
     pub(super) secret: Option<String>,
     /// Who they are to the access layer; nobody, where their credential is good for nothing.
     pub(super) caller: Option<Caller>,
+    /// Who they are as a member, with a personal key beside the one that they call with.
+    pub(super) own: Option<Own>,
+}
+
+/// A member, and what is theirs.
+#[derive(Clone)]
+pub(super) struct Own {
+    pub(super) member: String,
+    pub(super) key: String,
 }
 
 impl Person {
     fn nobody(label: &str, secret: Option<String>) -> Self {
-        Self { label: label.to_owned(), secret, caller: None }
+        Self { label: label.to_owned(), secret, caller: None, own: None }
+    }
+
+    /// Whether they may call what this permission is needed for about what is their own, and about nothing else.
+    pub(super) fn own_without(&self, permission: Permission) -> Option<&Own> {
+        self.own.as_ref().filter(|_| self.caller.is_some_and(|caller| !caller.may(permission)))
     }
 }
 
@@ -40,7 +54,7 @@ fn id(name: &str) -> Result<Uuid> {
 }
 
 fn principal(tenant: &str, actor: Actor, permissions: Permissions) -> Result<Option<Caller>> {
-    Ok(Some(Caller::Tenant(Principal { tenant: TenantId(id(tenant)?), actor, permissions })))
+    Ok(Some(Caller::Tenant(Principal { tenant: TenantId(id(tenant)?), actor, permissions, end_us: None })))
 }
 
 /// Creates a role of the tenant's own.
@@ -66,7 +80,10 @@ async fn member(stack: &Stack, tenant: &str, role: BuiltInRole) -> Result<Person
     let (member, secret) = stack.operator.join(tenant, &email, &format!("roles/{}", role.id())).await?;
     let actor = Actor::Member(MemberId(id(&member.name)?));
     let caller = principal(tenant, actor, role.permissions())?;
-    Ok(Person { label: role.id().to_owned(), secret: Some(secret), caller })
+    let personal = ApiKey { member: member.name.clone(), ..ApiKey::default() };
+    let (key, _) = key(&stack.operator.with_key(&secret)?, tenant, personal).await?;
+    let own = Some(Own { member: member.name, key });
+    Ok(Person { label: role.id().to_owned(), secret: Some(secret), caller, own })
 }
 
 /// A program by a key.
@@ -78,7 +95,7 @@ async fn program(
 ) -> Result<Person> {
     let (name, secret) = key(&stack.operator, tenant, draft).await?;
     let caller = principal(tenant, Actor::ApiKey(ApiKeyId(id(&name)?)), permissions)?;
-    Ok(Person { label, secret: Some(secret), caller })
+    Ok(Person { label, secret: Some(secret), caller, own: None })
 }
 
 /// A program whose role is of the tenant's own and has one permission.
@@ -99,7 +116,7 @@ pub(super) async fn known(stack: &Stack, tenant: &str) -> Result<Vec<Person>> {
     people.extend(try_join_all(ones).await?);
     people.extend(try_join_all(members).await?);
     let secret = Some(stack.endpoints.operator_key.clone());
-    people.push(Person { label: "operator".to_owned(), secret, caller: Some(Caller::Operator) });
+    people.push(Person { label: "operator".to_owned(), secret, caller: Some(Caller::Operator), own: None });
     Ok(people)
 }
 

@@ -1,6 +1,6 @@
 //! PostgreSQL: a cluster of its own in the run's folder, trusted logins on loopback, tuned for our load.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +57,7 @@ pub struct Postgres {
     process: Process,
     port: u16,
     version: String,
+    programs: PathBuf,
 }
 
 impl Postgres {
@@ -72,7 +73,7 @@ impl Postgres {
         process::create_folder(&data)?;
         process::run_to_end(run, initdb(&found.path, &data)).await?;
         let process = Process::start(run, server(name, &found.path, &data, port, &options)).await?;
-        Ok(Self { process, port, version: found.version })
+        Ok(Self { process, port, version: found.version, programs: found.path })
     }
 
     /// Where a client connects to; no password is needed.
@@ -117,6 +118,30 @@ impl Postgres {
         let client = self.connect(MAINTENANCE_DATABASE).await?;
         let statement = format!("CREATE DATABASE {name} TEMPLATE {template}");
         client.batch_execute(&statement).await.with_context(|| format!("cannot create database {name}"))
+    }
+
+    /// Dumps a database with pg_dump, as SQL, and restores it from another dump with pg_restore, as `restored`. The SQL;
+    /// none where the programs of this PostgreSQL are the server's alone, as they are where it was fetched.
+    pub async fn dump(&self, run: &Arc<RunDir>, database: &str, restored: &str) -> Result<Option<Vec<u8>>> {
+        if !["pg_dump", "pg_restore"].iter().all(|name| self.programs.join(name).is_file()) {
+            return Ok(None);
+        }
+        let [sql, archive] = ["sql", "archive"].map(|kind| run.path().join(format!("{database}.{kind}")));
+        let program = |name: &str, database: &str| {
+            let mut spec = Spec::new(name, self.programs.join(name))
+                .arg("--dbname")
+                .arg(self.url(database, SUPERUSER))
+                .ready_within(START_WITHIN);
+            spec.dropped_env_prefixes.push("PG");
+            spec
+        };
+        for (format, file) in [("plain", &sql), ("custom", &archive)] {
+            let dump = program("pg_dump", database).args(["--format", format, "--file"]).arg(file);
+            process::run_to_end(run, dump).await?;
+        }
+        self.create_database(restored, None).await?;
+        process::run_to_end(run, program("pg_restore", restored).arg("--exit-on-error").arg(archive)).await?;
+        Ok(Some(std::fs::read(sql)?))
     }
 
     /// kill -9, to the server and all its backends. When this returns they are gone.

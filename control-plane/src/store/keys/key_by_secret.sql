@@ -1,4 +1,6 @@
 SELECT k.id, k.tenant_id, k.member_id, k.scopes, k.last_use_time, t.state,
+       -- Of a secret that was rotated, only the time that it has left.
+       least(s.expire_time, k.expire_time) AS end_time,
        coalesce(m.built_in_role, k.built_in_role) AS built_in_role,
        r.permissions
 FROM api_key_secrets s

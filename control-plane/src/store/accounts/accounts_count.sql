@@ -1,0 +1,1 @@
+SELECT count(*) FROM provider_accounts WHERE tenant_id = $1

@@ -1,0 +1,1 @@
+SELECT count(*) FROM campaigns WHERE tenant_id = $1

@@ -1,0 +1,1 @@
+SELECT count(*) FROM api_keys WHERE member_id = $1

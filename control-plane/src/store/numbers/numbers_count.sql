@@ -1,0 +1,1 @@
+SELECT count(*) FROM phone_numbers WHERE tenant_id = $1

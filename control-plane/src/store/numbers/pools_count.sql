@@ -1,0 +1,1 @@
+SELECT count(*) FROM number_pools WHERE tenant_id = $1

@@ -1,0 +1,1 @@
+SELECT count(*) FROM roles WHERE tenant_id = $1
