@@ -171,9 +171,11 @@ fn accepted(provider: Provider, kind: Kind) -> Response<Full<Bytes>> {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
             response
         }
-        (Provider::Twilio, Kind::Status) | (Provider::Telnyx, Kind::Status | Kind::Inbound) => {
-            empty(StatusCode::OK)
-        }
+        (Provider::Twilio, Kind::Status)
+        | (
+            Provider::Telnyx | Provider::Bandwidth | Provider::Plivo | Provider::Vonage | Provider::Sinch,
+            Kind::Status | Kind::Inbound,
+        ) => empty(StatusCode::OK),
     }
 }
 

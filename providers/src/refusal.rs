@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::status::Fact;
 
-use crate::{Answer, edge};
+use crate::{Answer, Unanswered, edge};
 
 /// What a provider's error code means for the text it was given for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,6 +68,21 @@ pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, code: Option<Code
     };
     let retry_after_s = if matches!(fact, Fact::NotAccepted(_)) { retry_after_s(headers) } else { None };
     Answer { fact, provider_message_id: None, retry_after_s }
+}
+
+/// The answer to a question about phones or numbers that ended in `status` without one.
+pub(crate) fn unanswered(status: StatusCode, headers: &HeaderMap, code: Option<Code>) -> Unanswered {
+    let Answer { fact, retry_after_s, .. } = refused(status, headers, code);
+    match fact {
+        Fact::Refused(error)
+        | Fact::NotAccepted(error)
+        | Fact::Ambiguous(error)
+        | Fact::ReceiptUndelivered(error) => Unanswered { error, retry_after_s },
+        Fact::Accepted | Fact::ReceiptSent | Fact::ReceiptDelivered => {
+            let error = SendError { class: ErrorClass::Unknown, code: String::new() };
+            Unanswered { error, retry_after_s }
+        }
+    }
 }
 
 /// Retrying blindly with a key that was refused is useless, so that is a refusal like any other.

@@ -12,11 +12,15 @@ use muster_domain::status::Fact;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
+use crate::credentials::bearer;
 use crate::edge::{self, Media};
 use crate::refusal::{Code, Verdict, accepted, refused};
 use crate::signature::ed25519_fits;
 use crate::webhook::phone_number;
-use crate::{Account, Adapter, Answer, Forged, Text, Unreadable, Verified, WebhookEvent, WebhookRequest};
+use crate::{
+    Account, Adapter, Answer, Correlation, Forged, Inquiries, LookUps, Numbers, Text, Unreadable, Verified,
+    WebhookEvent, WebhookRequest,
+};
 
 /// A webhook whose time is further from ours than this is not believed: it may be a replay.
 const AGE_S_MAX: u64 = 300;
@@ -33,15 +37,17 @@ impl Adapter for Telnyx {
         "https://api.telnyx.com"
     }
 
+    fn correlation(&self) -> Correlation {
+        Correlation::CallbackUrl
+    }
+
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
-        let base = account.base_url.as_deref().unwrap_or(self.base_url()).trim_end_matches('/');
-        let mut bearer = HeaderValue::try_from(["Bearer ", account.api_secret.expose_secret()].concat())?;
-        bearer.set_sensitive(true);
+        let base = account.base(self.base_url());
         let mut body = Vec::with_capacity(256 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::from(text)).expect("strings and lists always serialize");
         Request::post([base, "/v2/messages"].concat())
             .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(AUTHORIZATION, bearer)
+            .header(AUTHORIZATION, bearer(&account.api_secret)?)
             .body(Bytes::from(body))
     }
 
@@ -84,6 +90,18 @@ impl Adapter for Telnyx {
             _ => receipt(payload)?,
         };
         Ok(vec![event])
+    }
+
+    fn inquiries(&self) -> Option<&dyn Inquiries> {
+        None
+    }
+
+    fn look_ups(&self) -> Option<&dyn LookUps> {
+        None
+    }
+
+    fn numbers(&self) -> Option<&dyn Numbers> {
+        None
     }
 }
 
@@ -223,7 +241,7 @@ fn receipt(payload: Payload<'_>) -> Result<WebhookEvent, Unreadable> {
         _ => None,
     };
     let provider_message_id = edge::webhook_message_id(&payload.id)?;
-    Ok(WebhookEvent::Receipt { fact, provider_message_id, state: edge::state(state) })
+    Ok(WebhookEvent::Receipt { reference: None, fact, provider_message_id, state: edge::state(state) })
 }
 
 fn receipt_error(payload: &Payload<'_>, state: &str, otherwise: ErrorClass) -> SendError {

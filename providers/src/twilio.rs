@@ -3,8 +3,6 @@
 
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
@@ -14,11 +12,15 @@ use muster_domain::status::Fact;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
+use crate::credentials::basic;
 use crate::edge::{self, Media};
 use crate::refusal::{Code, Verdict, accepted, refused};
 use crate::signature::{Hmac, sha256_hex_fits};
 use crate::webhook::phone_number;
-use crate::{Account, Adapter, Answer, Forged, Text, Unreadable, Verified, WebhookEvent, WebhookRequest};
+use crate::{
+    Account, Adapter, Answer, Correlation, Forged, Inquiries, LookUps, Numbers, Text, Unreadable, Verified,
+    WebhookEvent, WebhookRequest,
+};
 
 /// Twilio holds a text back for ten hours at most.
 const VALIDITY_S_MAX: u32 = 36_000;
@@ -35,12 +37,16 @@ impl Adapter for Twilio {
         "https://api.twilio.com"
     }
 
+    fn correlation(&self) -> Correlation {
+        Correlation::CallbackUrl
+    }
+
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
-        let base = account.base_url.as_deref().unwrap_or(self.base_url()).trim_end_matches('/');
+        let base = account.base(self.base_url());
         let sid = form_urlencoded::byte_serialize(account.account_sid.as_bytes()).collect::<String>();
         Request::post(format!("{base}/2010-04-01/Accounts/{sid}/Messages.json"))
             .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
-            .header(AUTHORIZATION, basic(account)?)
+            .header(AUTHORIZATION, basic(&account.account_sid, &account.api_secret)?)
             .body(Bytes::from(form(text)))
     }
 
@@ -84,6 +90,18 @@ impl Adapter for Twilio {
         };
         Ok(vec![event])
     }
+
+    fn inquiries(&self) -> Option<&dyn Inquiries> {
+        None
+    }
+
+    fn look_ups(&self) -> Option<&dyn LookUps> {
+        None
+    }
+
+    fn numbers(&self) -> Option<&dyn Numbers> {
+        None
+    }
 }
 
 /// The answer to an accepted text, as far as it matters.
@@ -97,16 +115,6 @@ struct Created<'a> {
 #[derive(Deserialize)]
 struct Refusal {
     code: u32,
-}
-
-fn basic(account: &Account) -> Result<HeaderValue, http::Error> {
-    let pair = format!("{}:{}", account.account_sid, account.api_secret.expose_secret());
-    let mut header = String::with_capacity("Basic ".len() + pair.len().div_ceil(3) * 4);
-    header.push_str("Basic ");
-    STANDARD.encode_string(pair, &mut header);
-    let mut header = HeaderValue::try_from(header)?;
-    header.set_sensitive(true);
-    Ok(header)
 }
 
 fn form(text: &Text<'_>) -> String {
@@ -229,7 +237,7 @@ fn receipt(provider_message_id: String, state: &str, parameters: &Parameters<'_>
         }
         _ => None,
     };
-    WebhookEvent::Receipt { fact, provider_message_id, state: edge::state(state) }
+    WebhookEvent::Receipt { reference: None, fact, provider_message_id, state: edge::state(state) }
 }
 
 fn receipt_error(state: &str, code: Option<&str>) -> SendError {

@@ -3,6 +3,8 @@
 use muster_domain::phone::PhoneNumber;
 use muster_domain::status::Fact;
 
+use crate::Reference;
+
 /// A webhook as it arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct WebhookRequest<'a> {
@@ -57,8 +59,11 @@ pub struct Unreadable(pub &'static str);
 /// One thing a webhook tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebhookEvent {
-    /// What became of a text that we sent. Which one, the callback URL says.
+    /// What became of a text that we sent. Which one, the callback URL says or, where the provider has none for each
+    /// text, the reference.
     Receipt {
+        /// Our own name of the attempt, where the provider gives it back in the webhook itself and it is one.
+        reference: Option<Reference>,
         /// What it means for the message. `None`: a state that the provider does not document; kept and counted.
         fact: Option<Fact>,
         /// The provider's own id of the text.

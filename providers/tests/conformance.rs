@@ -16,7 +16,7 @@ use muster_domain::status::Fact;
 use muster_providers::{Answer, Forged, Text, WebhookEvent};
 
 fn every_provider() -> impl Iterator<Item = Dialect> {
-    Provider::ALL.into_iter().map(Dialect::of)
+    Provider::ALL.into_iter().filter_map(Dialect::of)
 }
 
 fn error(class: ErrorClass, code: &str) -> SendError {
@@ -35,7 +35,9 @@ fn request(dialect: &Dialect, body: &str, media_urls: &[String]) -> Request<Byte
         body,
         media_urls,
         status_callback: "https://gw.muster.example/hooks/t1/status?m=0190a7c0&a=1",
+        reference: dialect::reference(),
         validity_s: 3_600,
+        now_s: dialect::NOW_S,
     };
     dialect.adapter().request(&dialect.account(), &text).expect("a request")
 }
@@ -71,7 +73,9 @@ fn another_base_url_is_used_where_the_account_names_one() {
                 body: "hi",
                 media_urls: &[],
                 status_callback: "http://x/",
+                reference: dialect::reference(),
                 validity_s: 60,
+                now_s: dialect::NOW_S,
             };
             let account =
                 muster_providers::Account { base_url: base.map(str::to_owned), ..dialect.account() };
@@ -206,7 +210,8 @@ fn every_documented_state_of_a_receipt_has_its_meaning() {
             };
             let provider_message_id = "ID1".to_owned();
             let events = dialect.events(&dialect.receipt(&state, &code)).expect("a receipt");
-            assert_eq!(events, [WebhookEvent::Receipt { fact, provider_message_id, state }]);
+            let reference = dialect.reference_of_receipts();
+            assert_eq!(events, [WebhookEvent::Receipt { reference, fact, provider_message_id, state }]);
         }
     }
 }

@@ -3,7 +3,6 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use muster_domain::provider::Provider;
 use muster_providers::{Account, Forged, WebhookRequest, adapter};
-use secrecy::SecretString;
 
 const TWILIO_TOKEN: &str = "12345678901234567890123456789012";
 const STATUS_URL: &str = "https://gw.muster.example/hooks/twilio/t1/status?tenant=acme";
@@ -22,7 +21,7 @@ fn twilio(url: &str, body: &str, signature: &str) -> Result<(), Forged> {
         account_sid: "AC00000000000000000000000000000001".into(),
         api_secret: TWILIO_TOKEN.into(),
         webhook_key: TWILIO_TOKEN.into(),
-        base_url: None,
+        ..Account::default()
     };
     let headers = headers(&[("x-twilio-signature", signature)]);
     let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s: 0 };
@@ -86,12 +85,8 @@ const TELNYX_SIGNATURE: &str =
 const TELNYX_SIGNED_S: i64 = 1_700_000_000;
 
 fn telnyx(body: &str, timestamp: &str, now_s: i64) -> Result<(), Forged> {
-    let account = Account {
-        account_sid: String::new(),
-        api_secret: SecretString::default(),
-        webhook_key: "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=".into(),
-        base_url: None,
-    };
+    let account =
+        Account { webhook_key: "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=".into(), ..Account::default() };
     let headers = headers(&[("telnyx-signature-ed25519", TELNYX_SIGNATURE), ("telnyx-timestamp", timestamp)]);
     let url = "https://gw.muster.example/hooks/telnyx/t1";
     let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s };

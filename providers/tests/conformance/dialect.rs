@@ -1,42 +1,85 @@
 //! How each provider writes and signs, for the conformance cases: fixtures by name, and signing with a
-//! known secret.
+//! known secret. What differs between providers is one file each.
 
-use aws_lc_rs::signature::Ed25519KeyPair;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+#[path = "dialect/telnyx.rs"]
+mod telnyx;
+#[path = "dialect/twilio.rs"]
+mod twilio;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use muster_domain::error::ErrorClass;
 use muster_domain::provider::Provider;
-use muster_providers::signature::Hmac;
-use muster_providers::{Account, Adapter, Forged, Unreadable, WebhookEvent, WebhookRequest, adapter};
+use muster_providers::{
+    Account, Adapter, Correlation, Forged, Reference, Unreadable, WebhookEvent, WebhookRequest, adapter,
+};
+use uuid::Uuid;
 
-const URL: &str = "https://gw.muster.example/hooks/t1/status?m=0190a7c0&a=1";
-const NOW_S: i64 = 1_700_000_000;
-const SECRET: &str = "12345678901234567890123456789012";
+pub(crate) const URL: &str = "https://gw.muster.example/hooks/t1/status?m=0190a7c0&a=1";
+pub(crate) const NOW_S: i64 = 1_700_000_000;
+pub(crate) const SECRET: &str = "12345678901234567890123456789012";
 const OTHER_SECRET: &str = "12345678901234567890123456789013";
 
-pub(crate) struct Dialect(Provider);
+/// What the cases have to know of a provider beside its fixtures.
+pub(crate) trait Speaks {
+    /// What webhooks are verified with that are signed with `SECRET`.
+    fn webhook_key(&self) -> String {
+        SECRET.to_owned()
+    }
+
+    /// What the names of its webhook fixtures end with.
+    fn extension(&self) -> &'static str {
+        "json"
+    }
+
+    /// Words as they stand in its webhooks.
+    fn written(&self, words: &str) -> String {
+        let quoted = serde_json::Value::from(words).to_string();
+        quoted.trim_matches('"').to_owned()
+    }
+
+    /// The headers of a webhook with this body, signed with `secret`.
+    fn sign(&self, secret: &str, body: &str) -> HeaderMap;
+
+    /// What comes of a webhook of another account under the same secret, and of one that is an hour old.
+    fn expected_of_strangers(&self) -> [Result<(), Forged>; 2];
+}
+
+pub(crate) struct Dialect(Provider, &'static dyn Speaks);
 
 impl Dialect {
-    pub(crate) fn of(provider: Provider) -> Self {
-        Self(provider)
+    pub(crate) fn of(provider: Provider) -> Option<Self> {
+        let speaks: &dyn Speaks = match provider {
+            Provider::Twilio => &twilio::Twilio,
+            Provider::Telnyx => &telnyx::Telnyx,
+            Provider::Bandwidth | Provider::Plivo | Provider::Vonage | Provider::Sinch => return None,
+        };
+        Some(Self(provider, speaks))
     }
 
     pub(crate) fn adapter(&self) -> &'static dyn Adapter {
         adapter(self.0)
     }
 
+    /// An account with all that the provider's accounts have.
     pub(crate) fn account(&self) -> Account {
-        let webhook_key = match self.0 {
-            Provider::Twilio => SECRET.to_owned(),
-            Provider::Telnyx => STANDARD.encode(aws_lc_rs::signature::KeyPair::public_key(&key_pair(SECRET))),
-        };
+        let fields = self.0.account_fields();
+        let given = |field: Option<&str>, value: &str| field.map_or_else(String::new, |_| value.to_owned());
         Account {
-            account_sid: "AC00000000000000000000000000000001".to_owned(),
+            account_sid: given(fields.account_sid, "AC00000000000000000000000000000001"),
+            api_user: given(fields.api_user, "muster"),
+            application_id: given(fields.application_id, "93de2206-9669-4e07-948d-329f4b722ee2"),
             api_secret: SECRET.into(),
-            webhook_key: webhook_key.into(),
+            webhook_key: self.1.webhook_key().into(),
             base_url: None,
+        }
+    }
+
+    /// Our reference in the cases, as far as receipts of this provider have one.
+    pub(crate) fn reference_of_receipts(&self) -> Option<Reference> {
+        match self.adapter().correlation() {
+            Correlation::CallbackUrl => None,
+            Correlation::Reference => Some(reference()),
         }
     }
 
@@ -67,11 +110,9 @@ impl Dialect {
     }
 
     pub(crate) fn webhook(&self, name: &str) -> String {
-        let extension = match self.0 {
-            Provider::Twilio => "form",
-            Provider::Telnyx => "json",
-        };
-        self.fixture(&format!("{name}.{extension}")).replace("{id}", "ID1")
+        self.fixture(&format!("{name}.{}", self.1.extension()))
+            .replace("{id}", "ID1")
+            .replace("{reference}", &reference().to_string())
     }
 
     pub(crate) fn receipt(&self, state: &str, code: &str) -> String {
@@ -80,46 +121,17 @@ impl Dialect {
 
     /// The webhook `body` with the words `to` in the place of `from`, both as the provider writes them.
     pub(crate) fn reworded(&self, body: &str, from: &str, to: &str) -> String {
-        let (from, to) = (self.written(from), self.written(to));
+        let (from, to) = (self.1.written(from), self.1.written(to));
         assert!(body.contains(&from), "{from} is not in {body}");
         body.replace(&from, &to)
     }
 
-    fn written(&self, words: &str) -> String {
-        match self.0 {
-            Provider::Twilio => form_urlencoded::byte_serialize(words.as_bytes()).collect(),
-            Provider::Telnyx => {
-                let quoted = serde_json::Value::from(words).to_string();
-                quoted.trim_matches('"').to_owned()
-            }
-        }
-    }
-
     pub(crate) fn sign(&self, body: &str) -> HeaderMap {
-        self.sign_with(SECRET, body)
+        self.1.sign(SECRET, body)
     }
 
     pub(crate) fn sign_as_another(&self, body: &str) -> HeaderMap {
-        self.sign_with(OTHER_SECRET, body)
-    }
-
-    fn sign_with(&self, secret: &str, body: &str) -> HeaderMap {
-        match self.0 {
-            Provider::Twilio => {
-                let mut pairs: Vec<_> = form_urlencoded::parse(body.as_bytes()).collect();
-                pairs.sort();
-                let signed: String = pairs.into_iter().flat_map(|(name, value)| [name, value]).collect();
-                let signature = Hmac::sha1(secret.as_bytes()).sign(format!("{URL}{signed}").as_bytes());
-                headers(&[("x-twilio-signature", signature)])
-            }
-            Provider::Telnyx => {
-                let signature = key_pair(secret).sign(format!("{NOW_S}|{body}").as_bytes());
-                headers(&[
-                    ("telnyx-signature-ed25519", STANDARD.encode(signature)),
-                    ("telnyx-timestamp", NOW_S.to_string()),
-                ])
-            }
-        }
+        self.1.sign(OTHER_SECRET, body)
     }
 
     pub(crate) fn verify(&self, headers: &HeaderMap, body: &str) -> Result<(), Forged> {
@@ -142,13 +154,8 @@ impl Dialect {
         self.adapter().verify(&Account { account_sid: other, ..self.account() }, request).map(|_| ())
     }
 
-    /// What comes of a webhook of another account under the same secret, and of one that is an hour old.
-    /// Twilio signs no time, and Telnyx names no account.
     pub(crate) fn expected_of_strangers(&self) -> [Result<(), Forged>; 2] {
-        match self.0 {
-            Provider::Twilio => [Err(Forged::WrongAccount), Ok(())],
-            Provider::Telnyx => [Ok(()), Err(Forged::Stale)],
-        }
+        self.1.expected_of_strangers()
     }
 
     /// The events of `body`, signed here.
@@ -168,6 +175,11 @@ impl Dialect {
     }
 }
 
+/// The reference of the text that the cases send.
+pub(crate) fn reference() -> Reference {
+    Reference { message: Uuid::from_u128(0x0190_a7c0_0000_7000_8000_0000_0000_0001), attempt: 1 }
+}
+
 /// The error class of this name.
 pub(crate) fn class(name: &str) -> ErrorClass {
     let mut all = ErrorClass::ALL.into_iter();
@@ -183,11 +195,7 @@ pub(crate) fn wire(request: &Request<Bytes>) -> String {
     format!("{text}\n{}\n", str::from_utf8(request.body()).expect("text"))
 }
 
-fn key_pair(secret: &str) -> Ed25519KeyPair {
-    Ed25519KeyPair::from_seed_unchecked(secret.as_bytes()).expect("a seed of 32 bytes")
-}
-
-fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
+pub(crate) fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
     let value = |text| HeaderValue::from_str(text).expect("a header value");
     pairs.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
 }
