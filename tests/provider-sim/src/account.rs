@@ -111,6 +111,14 @@ impl Signer {
         }
     }
 
+    /// The keyed hash of `message`, as bytes. Empty where another scheme signs.
+    pub(crate) fn hmac_tag(&self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Hmac(hmac) => hmac.tag(message),
+            Self::Ed25519(_) | Self::Header(_) => Vec::new(),
+        }
+    }
+
     /// The Ed25519 signature of `message`, in base64. Empty where another scheme signs.
     pub(crate) fn ed25519(&self, message: &[u8]) -> String {
         match self {

@@ -1,7 +1,9 @@
 //! What differs between the simulated providers: one file each.
 
+mod sinch;
 mod telnyx;
 mod twilio;
+mod vonage;
 
 use std::borrow::Cow;
 
@@ -15,7 +17,8 @@ use crate::message::{Conduct, News, Receipt, Reply};
 use crate::send::{Codes, Refusal, SendRequest};
 
 /// Every dialect that is spoken here.
-pub(crate) const ALL: [&dyn Dialect; 2] = [&twilio::Twilio, &telnyx::Telnyx];
+pub(crate) const ALL: [&dyn Dialect; 4] =
+    [&twilio::Twilio, &telnyx::Telnyx, &vonage::Vonage, &sinch::Sinch];
 
 /// How one provider reads and writes.
 pub(crate) trait Dialect: Send + Sync {

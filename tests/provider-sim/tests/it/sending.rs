@@ -48,35 +48,43 @@ async fn a_text_accepted_twice_is_told() {
     }
 }
 
-/// Each of these is wrong in one way; the codes are Twilio's and Telnyx's.
+/// Each of these is wrong in one way; the codes are those of Twilio, Telnyx, Vonage and Sinch.
 #[tokio::test]
 async fn what_the_providers_refuse_is_refused_with_their_codes() {
     type Spoil = fn(&mut Draft);
-    let cases: [(Spoil, &str, &str); 8] = [
-        (|draft| draft.to.clear(), "21604", "10004"),
-        (|draft| draft.to = "+1202555".to_owned(), "21211", "40310"),
-        (|draft| draft.from.clear(), "21603", "10004"),
-        (|draft| draft.from = "+14155550101".to_owned(), "21606", "40305"),
-        (|draft| draft.body.clear(), "21619", "40316"),
-        (|draft| draft.body = "x".repeat(1_601), "21617", "40302"),
-        (|draft| draft.media_urls = vec!["not a URL".to_owned()], "21620", "40317"),
-        (|draft| draft.callback = "not a URL".to_owned(), "21609", "10015"),
+    let violation = "syntax_constraint_violation";
+    let format = "syntax_invalid_parameter_format";
+    let cases: [(Spoil, [&str; 4]); 8] = [
+        (|draft| draft.to.clear(), ["21604", "10004", "1010", violation]),
+        (|draft| draft.to = "+1202555".to_owned(), ["21211", "40310", "1170", format]),
+        (|draft| draft.from.clear(), ["21603", "10004", "1010", violation]),
+        (|draft| draft.from = "+14155550101".to_owned(), ["21606", "40305", "1120", "unknown_campaign"]),
+        (|draft| draft.body.clear(), ["21619", "40316", "1010", violation]),
+        (|draft| draft.body = "x".repeat(3_201), ["21617", "40302", "1020", violation]),
+        (|draft| draft.media_urls = vec!["not a URL".to_owned()], ["21620", "40317", "1020", format]),
+        (|draft| draft.callback = "not a URL".to_owned(), ["21609", "10015", "1020", format]),
     ];
+    let providers = [Provider::Twilio, Provider::Telnyx, Provider::Vonage, Provider::Sinch];
     for stage in Stage::set_each().await {
-        let expect = |fact: Fact, twilio: &str, telnyx: &str| {
-            let Fact::Refused(error) = fact else { panic!("{fact:?}, not {twilio} or {telnyx}") };
-            let codes = [(Provider::Twilio, twilio), (Provider::Telnyx, telnyx)];
-            assert!(codes.contains(&(stage.provider(), &error.code)), "{error:?}, not {twilio}");
+        let expect = |fact: Fact, codes: [&str; 4]| {
+            let Fact::Refused(error) = fact else { panic!("{fact:?}, not one of {codes:?}") };
+            let expected = providers.iter().zip(codes).find(|(provider, _)| **provider == stage.provider());
+            assert_eq!(Some(error.code.as_str()), expected.map(|(_, code)| code), "{:?}", stage.provider());
             assert_ne!(error.class, ErrorClass::Unknown, "{error:?}");
         };
-        for (spoil, twilio, telnyx) in cases {
-            expect(stage.send(Uuid::from_u128(7), spoil).await.fact, twilio, telnyx);
+        for (spoil, codes) in cases {
+            expect(stage.send(Uuid::from_u128(7), spoil).await.fact, codes);
         }
-        let many = vec!["https://media.example/a.png".to_owned(); 11];
-        let answer = stage.send(Uuid::from_u128(7), |draft| draft.media_urls = many).await;
-        expect(answer.fact, "21623", "40317");
+        let mut refused = 8;
+        // Sinch's adapter sends no text with several media at all.
+        if stage.provider() != Provider::Sinch {
+            let many = vec!["https://media.example/a.png".to_owned(); 11];
+            let answer = stage.send(Uuid::from_u128(7), |draft| draft.media_urls = many).await;
+            expect(answer.fact, ["21623", "40317", "1020", ""]);
+            refused += 1;
+        }
         assert_eq!(stage.ledger().await.entries.len(), 0);
-        assert_eq!(stage.stats().await.refused.values().sum::<u64>(), 9);
+        assert_eq!(stage.stats().await.refused.values().sum::<u64>(), refused);
     }
 }
 
@@ -128,9 +136,9 @@ async fn the_providers_own_look_ups_find_it() {
                 (format!("{base}/{id}.json"), |json| &json["status"])
             }
             Provider::Telnyx => (format!("{}/{id}", sent.uri()), |json| &json["data"]["to"][0]["status"]),
-            other @ (Provider::Bandwidth | Provider::Plivo | Provider::Vonage | Provider::Sinch) => {
-                panic!("{other} is asked nothing here")
-            }
+            // The adapters ask these themselves: see `inquiries.rs`.
+            Provider::Vonage | Provider::Sinch => continue,
+            other @ (Provider::Bandwidth | Provider::Plivo) => panic!("{other} is asked nothing here"),
         };
         let look_up = |url: String| {
             let authorization = sent.headers()[AUTHORIZATION].clone();
