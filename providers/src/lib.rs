@@ -7,6 +7,7 @@
 //! with bytes alone, and no hidden retry can live here.
 
 pub mod account;
+mod ask;
 mod bandwidth;
 mod credentials;
 mod edge;

@@ -1,7 +1,7 @@
 //! What webhook signatures share: HMAC and Ed25519, base64, and comparisons that take the same time
 //! whatever they find. Which bytes are signed is each provider's own business and stays in its file.
 
-use aws_lc_rs::{digest, hmac, signature};
+use aws_lc_rs::{constant_time, digest, hmac, signature};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -57,6 +57,11 @@ pub fn ed25519_fits(public_key: &str, message: &[u8], signature: &[u8]) -> bool 
 pub fn sha256_hex(body: &[u8]) -> String {
     let digest = digest::digest(&digest::SHA256, body);
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether the two are the same, in a time that does not tell where they differ.
+pub fn is_same(told: &[u8], ours: &[u8]) -> bool {
+    constant_time::verify_slices_are_equal(told, ours).is_ok()
 }
 
 /// Whether `hex` is the SHA-256 of `body`, in either case. The digest is public: it needs no constant time.

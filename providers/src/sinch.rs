@@ -11,19 +11,19 @@
 //! an account here has the token of a service plan and no other secret.
 
 mod codes;
-mod questions;
+mod inquiry;
 mod signature;
 mod webhook;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use muster_domain::provider::Provider;
 use serde::{Deserialize, Serialize};
 
 use self::codes::code;
+use crate::ask::{self, JSON};
 use crate::credentials::bearer;
 use crate::refusal::{accepted, refused};
 use crate::time::rfc3339;
@@ -56,10 +56,7 @@ impl Adapter for Sinch {
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
         let mut body = Vec::with_capacity(384 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::of(text)?).expect("strings and lists always serialize");
-        Request::post(plan(account, "/batches"))
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(AUTHORIZATION, bearer(&account.api_secret)?)
-            .body(Bytes::from(body))
+        ask::post(plan(account, "/batches"), bearer(&account.api_secret)?, JSON, body)
     }
 
     fn answer(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
@@ -97,8 +94,7 @@ impl Adapter for Sinch {
 
 /// The URL of something in the account's service plan.
 fn plan(account: &Account, path: &str) -> String {
-    let plan = form_urlencoded::byte_serialize(account.account_sid.as_bytes()).collect::<String>();
-    [account.base(API), "/xms/v1/", &plan, path].concat()
+    [account.base(API), "/xms/v1/", &ask::segment(&account.account_sid), path].concat()
 }
 
 /// A text as Sinch reads it.

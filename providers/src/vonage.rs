@@ -11,21 +11,22 @@
 //! call without an answer was acted on.
 
 mod codes;
+mod inquiry;
 mod jwt;
+mod lookup;
 mod numbers;
-mod questions;
 mod webhook;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use muster_domain::phone::PhoneNumber;
 use muster_domain::provider::Provider;
 use serde::{Deserialize, Serialize};
 
-use self::codes::code;
+use self::codes::code_in;
+use crate::ask::{self, JSON};
 use crate::credentials::basic;
 use crate::refusal::{accepted, refused};
 use crate::{
@@ -58,13 +59,10 @@ impl Adapter for Vonage {
     }
 
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
-        let base = account.base(API);
         let mut body = Vec::with_capacity(320 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::from(text)).expect("strings and lists always serialize");
-        Request::post([base, "/v1/messages"].concat())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(AUTHORIZATION, basic(&account.account_sid, &account.api_secret)?)
-            .body(Bytes::from(body))
+        let authorization = basic(&account.account_sid, &account.api_secret)?;
+        ask::post([account.base(API), "/v1/messages"].concat(), authorization, JSON, body)
     }
 
     fn answer(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
@@ -74,8 +72,7 @@ impl Adapter for Vonage {
                 Ok(_) | Err(_) => refused(status, headers, None),
             };
         }
-        let problem = serde_json::from_slice(body).ok();
-        refused(status, headers, problem.as_ref().and_then(code))
+        refused(status, headers, code_in(body))
     }
 
     fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
