@@ -171,7 +171,8 @@ impl<'a> Content<'a> {
             [] => Self::Text { text: text.body },
             [url] => Self::one(Medium { url, caption: text.body }),
             [first, others @ ..] => {
-                let item = |url: &'a str, caption| Item { r#type: Kind::of(url), medium: Medium { url, caption } };
+                let item =
+                    |url: &'a str, caption| Item { r#type: Kind::of(url), medium: Medium { url, caption } };
                 let mut content = vec![item(first, text.body)];
                 content.extend(others.iter().map(|url| item(url, "")));
                 Self::Content { content }

@@ -49,10 +49,13 @@ fn vonage_is_asked_for_a_day_at_most() {
         let request = inquiries.inquire(&account, &inquiry(id, &to, &from)).expect("a request");
         request.expect("enough is known").uri().to_string()
     };
-    let base = "https://api.nexmo.com/v2/reports/records?account_id=a1b2c3d4&product=MESSAGES&direction=outbound";
+    let base =
+        "https://api.nexmo.com/v2/reports/records?account_id=a1b2c3d4&product=MESSAGES&direction=outbound";
     assert_eq!(
         url(None),
-        format!("{base}&date_start=2023-11-13T22%3A13%3A21Z&date_end=2023-11-14T22%3A13%3A21Z&to=12025550123")
+        format!(
+            "{base}&date_start=2023-11-13T22%3A13%3A21Z&date_end=2023-11-14T22%3A13%3A21Z&to=12025550123"
+        )
     );
     assert_eq!(url(Some("ID 1&")), format!("{base}&id=ID+1%26"));
 }
@@ -61,7 +64,9 @@ fn vonage_is_asked_for_a_day_at_most() {
 fn vonage_finds_texts_by_our_reference_or_by_its_id() {
     let report = |records: &str| format!(r#"{{"request_status":"SUCCESS","records":[{records}]}}"#);
     let record = |id: &str, reference: &str, status: &str, code: &str| {
-        format!(r#"{{"message_id":"{id}","client_ref":"{reference}","status":"{status}","error_code":"{code}"}}"#)
+        format!(
+            r#"{{"message_id":"{id}","client_ref":"{reference}","status":"{status}","error_code":"{code}"}}"#
+        )
     };
     let other = record("ID2", "m-1", "delivered", "");
     let error = |class, code: &str| {
@@ -99,7 +104,8 @@ fn sinch_finds_texts_by_our_reference_or_by_its_id() {
     let ask = |status, body: &str| finding(Provider::Sinch, None, status, body);
     assert_eq!(ask(StatusCode::OK, &list(&batch("ID1", OURS))), found(Fact::Accepted, "ID1"));
     assert_eq!(ask(StatusCode::OK, &list("")), Finding::NotFound);
-    for unclear in ["", "{}", &list(&batch("ID1", "m-1")), &list(r#"{"id":"ID1"}"#), &list(&batch("", OURS))] {
+    for unclear in ["", "{}", &list(&batch("ID1", "m-1")), &list(r#"{"id":"ID1"}"#), &list(&batch("", OURS))]
+    {
         assert_eq!(ask(StatusCode::OK, unclear), Finding::Unclear, "{unclear}");
     }
     for status in [StatusCode::NOT_FOUND, StatusCode::UNAUTHORIZED, StatusCode::BAD_GATEWAY] {

@@ -75,9 +75,22 @@ fn of_networks(code: u32) -> Option<Verdict> {
     use Verdict::{Passing, Permanent};
     Some(match code {
         // Routing that fails within Sinch, and errors that Sinch asks to have reported: they stay.
-        1..=3 | 5..=8 | 11 | 53..=55 | 65 | 72 | 103..=105 | 113 | 156 | 157 | 163 | 208 | 209 | 216 | 320 | 399 => {
-            Permanent(E::Unknown)
-        }
+        1..=3
+        | 5..=8
+        | 11
+        | 53..=55
+        | 65
+        | 72
+        | 103..=105
+        | 113
+        | 156
+        | 157
+        | 163
+        | 208
+        | 209
+        | 216
+        | 320
+        | 399 => Permanent(E::Unknown),
         4 | 14 | 18 | 40 | 50..=52 | 56 | 70 | 71 | 73..=76 => Passing(E::Transient),
         101 | 102 | 106 | 107 | 109..=112 | 114 => Passing(E::Transient),
         // Absent, out of reach, busy, out of memory.

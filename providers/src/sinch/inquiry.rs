@@ -32,8 +32,7 @@ impl Inquiries for Sinch {
             None => {
                 let (since, reference) = (rfc3339(inquiry.since_s), inquiry.reference.to_string());
                 // Without a start Sinch goes back a day and no further.
-                let query =
-                    [("page_size", "10"), ("start_date", &*since), ("client_reference", &*reference)];
+                let query = [("page_size", "10"), ("start_date", &*since), ("client_reference", &*reference)];
                 ask::with_query(&plan(account, "/batches"), &query)
             }
         };

@@ -134,7 +134,8 @@ fn reply(reply: Reply<'_>) -> Result<WebhookEvent, Unreadable> {
         None => (Cow::default(), Vec::new()),
         Some(Body::Text(words)) => (words, Vec::new()),
         Some(Body::Media { subject, message, media }) => {
-            let words: Vec<_> = [subject, message].into_iter().flatten().filter(|text| !text.is_empty()).collect();
+            let words: Vec<_> =
+                [subject, message].into_iter().flatten().filter(|text| !text.is_empty()).collect();
             (Cow::Owned(words.join("\n")), media.unwrap_or_default())
         }
     };

@@ -30,7 +30,9 @@ impl LookUps for Vonage {
         let insight: Insight<'_> = ask::read(status, headers, body, code_in)?;
         match insight.status {
             // 43 to 45 are answers as well, of which a part is missing.
-            0 | 43..=45 => Ok(insight.current_carrier.map_or(LineType::Unknown, |carrier| carrier.line_type())),
+            0 | 43..=45 => {
+                Ok(insight.current_carrier.map_or(LineType::Unknown, |carrier| carrier.line_type()))
+            }
             // Invalid: the one thing that we ask about is the number.
             3 => Ok(LineType::Invalid),
             // What was not done comes with a 200, too.

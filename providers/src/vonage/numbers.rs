@@ -69,12 +69,7 @@ impl Numbers for Vonage {
 
     /// Vonage counts all numbers and does not say which page this is, so that there is no next one to tell. Part of a
     /// list is never taken for all of it.
-    fn listed(
-        &self,
-        status: StatusCode,
-        headers: &HeaderMap,
-        body: &[u8],
-    ) -> Result<OwnNumbers, Unanswered> {
+    fn listed(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<OwnNumbers, Unanswered> {
         let page: Page<'_> = ask::read(status, headers, body, code_in)?;
         if page.count > page.numbers.len() {
             let error = SendError { class: ErrorClass::Unknown, code: "more-numbers".to_owned() };

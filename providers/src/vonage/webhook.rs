@@ -68,7 +68,8 @@ pub(super) fn fact(state: &str, code: Option<Code>) -> Option<Fact> {
         "delivered" | "read" => Some(Fact::ReceiptDelivered),
         // Undeliverable is what never reached the carrier.
         "rejected" | "undeliverable" => {
-            let class = code.as_ref().and_then(|code| code.verdict).map_or(ErrorClass::Unknown, Verdict::class);
+            let class =
+                code.as_ref().and_then(|code| code.verdict).map_or(ErrorClass::Unknown, Verdict::class);
             let code = code.map_or_else(|| state.to_owned(), |code| code.text);
             Some(Fact::ReceiptUndelivered(SendError { class, code }))
         }

@@ -17,8 +17,7 @@ use crate::message::{Conduct, News, Receipt, Reply};
 use crate::send::{Codes, Refusal, SendRequest};
 
 /// Every dialect that is spoken here.
-pub(crate) const ALL: [&dyn Dialect; 4] =
-    [&twilio::Twilio, &telnyx::Telnyx, &vonage::Vonage, &sinch::Sinch];
+pub(crate) const ALL: [&dyn Dialect; 4] = [&twilio::Twilio, &telnyx::Telnyx, &vonage::Vonage, &sinch::Sinch];
 
 /// How one provider reads and writes.
 pub(crate) trait Dialect: Send + Sync {

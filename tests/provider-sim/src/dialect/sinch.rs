@@ -31,13 +31,13 @@ static CODES: Codes = Codes {
     too_long: Refusal::bad_request("syntax_constraint_violation", "'body' is too long"),
     media_bad: Refusal::bad_request("syntax_invalid_parameter_format", "'url' is not a valid URL"),
     media_many: Refusal::bad_request("syntax_invalid_json", "Invalid JSON"),
-    callback_bad: Refusal::bad_request("syntax_invalid_parameter_format", "'callback_url' is not a valid URL"),
+    callback_bad: Refusal::bad_request(
+        "syntax_invalid_parameter_format",
+        "'callback_url' is not a valid URL",
+    ),
     opted_out: Refusal::bad_request("syntax_constraint_violation", "'to' has opted out"),
     rate: Refusal { status: 429, code: "too_many_requests", says: "Too many requests" },
-    recipients: &[Refusal::bad_request(
-        "syntax_invalid_parameter_format",
-        "the value is not a valid MSISDN",
-    )],
+    recipients: &[Refusal::bad_request("syntax_invalid_parameter_format", "the value is not a valid MSISDN")],
     undelivered: &[15, 61, 62, 150, 151, 152, 201, 300, 321],
     failed: &[402, 406, 408, 412],
     is_too_long: |body| body.len() > BODY_CHARS_MAX && body.chars().count() > BODY_CHARS_MAX,
@@ -128,7 +128,10 @@ impl Dialect for Sinch {
         let mut to = call.to.into_iter();
         let first = to.next().unwrap_or_default();
         if to.next().is_some() {
-            return Err(Refusal::bad_request("syntax_constraint_violation", "one recipient a batch is simulated"));
+            return Err(Refusal::bad_request(
+                "syntax_constraint_violation",
+                "one recipient a batch is simulated",
+            ));
         }
         Ok(SendRequest {
             to: e164(first),
@@ -204,8 +207,7 @@ impl Dialect for Sinch {
 
     fn reply(&self, letter: &mut Letter, reply: &Reply, signing: &Signing<'_>) {
         let entry = &reply.entry;
-        let medium =
-            |url| json!({"url": url, "content_type": "image/png", "status": "Uploaded", "code": 0});
+        let medium = |url| json!({"url": url, "content_type": "image/png", "status": "Uploaded", "code": 0});
         let (kind, body) = if entry.media.is_empty() {
             ("mo_text", json!(entry.body))
         } else {

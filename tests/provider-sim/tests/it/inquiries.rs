@@ -48,7 +48,10 @@ async fn a_text_that_was_accepted_in_silence_is_found_by_our_reference() {
         let found = stage.inquire(reference(7, 1), None).await;
         let Finding::Found { fact, provider_message_id } = found else { panic!("{found:?}") };
         let expected = stage.ledger().await.entries.swap_remove(0);
-        assert_eq!((expected.message_id, &*expected.provider_id), (Some(Uuid::from_u128(7)), &*provider_message_id));
+        assert_eq!(
+            (expected.message_id, &*expected.provider_id),
+            (Some(Uuid::from_u128(7)), &*provider_message_id)
+        );
         // Sinch's list does not tell what became of it; reports by its own id do.
         let told = if provider == Provider::Sinch { Fact::Accepted } else { Fact::ReceiptDelivered };
         assert_eq!(fact, told);

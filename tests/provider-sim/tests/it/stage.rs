@@ -24,8 +24,7 @@ use crate::gateway::Gateway;
 pub(crate) const PHONE: &str = "+12025550123";
 pub(crate) const NUMBER: &str = "+14155550100";
 
-const SIMULATED: [Provider; 4] =
-    [Provider::Twilio, Provider::Telnyx, Provider::Vonage, Provider::Sinch];
+const SIMULATED: [Provider; 4] = [Provider::Twilio, Provider::Telnyx, Provider::Vonage, Provider::Sinch];
 
 pub(crate) struct Stage {
     pub(crate) sim: Running,
