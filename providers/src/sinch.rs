@@ -156,3 +156,42 @@ struct Created<'a> {
 fn unsendable() -> http::Error {
     StatusCode::from_u16(0).expect_err("no status is 0").into()
 }
+
+#[cfg(test)]
+mod tests {
+    use muster_domain::phone::PhoneNumber;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::Reference;
+
+    fn sent(media: usize, validity_s: u32, now_s: i64) -> Result<String, http::Error> {
+        let phone = PhoneNumber::from_e164_trusted("+12025550123");
+        let text = Text {
+            to: &phone,
+            from: &phone,
+            body: "hi",
+            media_urls: &vec!["https://m.example/a.png".to_owned(); media],
+            status_callback: "",
+            reference: Reference { message: Uuid::nil(), attempt: 1 },
+            validity_s,
+            now_s,
+        };
+        Send::of(&text).map(|send| send.expire_at)
+    }
+
+    #[test]
+    fn a_text_ends_when_it_is_no_longer_valid_and_within_three_days() {
+        let ends = |validity_s| sent(0, validity_s, 1_700_000_000).expect("a text");
+        assert_eq!(ends(0), "2023-11-14T22:13:21Z");
+        assert_eq!(ends(3_600), "2023-11-14T23:13:20Z");
+        assert_eq!(ends(u32::MAX), "2023-11-17T22:13:20Z");
+        assert!(sent(0, 60, i64::MAX).is_ok());
+    }
+
+    #[test]
+    fn a_text_with_several_media_is_not_sent() {
+        assert!(sent(1, 60, 0).is_ok());
+        assert!(sent(2, 60, 0).is_err() && sent(10, 60, 0).is_err());
+    }
+}

@@ -222,7 +222,31 @@ struct Created<'a> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::Reference;
+
+    #[test]
+    fn a_text_is_held_back_for_as_long_as_vonage_takes() {
+        let phone = PhoneNumber::from_e164_trusted("+12025550123");
+        let media = ["https://m.example/a.png".to_owned()];
+        let ttl = |media_urls, validity_s| {
+            let text = Text {
+                to: &phone,
+                from: &phone,
+                body: "hi",
+                media_urls,
+                status_callback: "",
+                reference: Reference { message: Uuid::nil(), attempt: 1 },
+                validity_s,
+                now_s: 0,
+            };
+            Send::from(&text).ttl
+        };
+        assert_eq!([0, 20, 604_800, u32::MAX].map(|s| ttl(&[], s)), [20, 20, 604_800, 604_800]);
+        assert_eq!([0, 300, 259_200, u32::MAX].map(|s| ttl(&media, s)), [300, 300, 259_200, 259_200]);
+    }
 
     #[test]
     fn a_medium_is_what_its_ending_says() {
