@@ -104,7 +104,7 @@ struct Send<'a> {
     to: &'a str,
     from: &'a str,
     #[serde(flatten)]
-    content: Content<'a>,
+    message: Message<'a>,
     ttl: u32,
     client_ref: String,
     webhook_url: &'a str,
@@ -114,7 +114,7 @@ struct Send<'a> {
 /// What a text consists of. Vonage has a kind of message for each kind of medium, and one for several media.
 #[derive(Serialize)]
 #[serde(tag = "message_type", rename_all = "lowercase")]
-enum Content<'a> {
+enum Message<'a> {
     Text { text: &'a str },
     Image { image: Medium<'a> },
     Vcard { vcard: Medium<'a> },
@@ -164,7 +164,7 @@ impl Kind {
     }
 }
 
-impl<'a> Content<'a> {
+impl<'a> Message<'a> {
     /// An MMS has no text of its own: it is the caption of the first medium.
     fn of(text: &Text<'a>) -> Self {
         match text.media_urls {
@@ -199,7 +199,7 @@ impl<'a> From<&Text<'a>> for Send<'a> {
             channel,
             to: bare(text.to),
             from: bare(text.from),
-            content: Content::of(text),
+            message: Message::of(text),
             ttl: text.validity_s.clamp(ttl_s_min, ttl_s_max),
             client_ref: text.reference.to_string(),
             webhook_url: text.status_callback,
