@@ -1,47 +1,245 @@
-//! Vonage: to be written.
+//! Vonage Messages API, version 1: JSON requests, errors as problem documents, webhooks that carry a JWT with the
+//! hash of their body. Numbers are written without a `+`.
+//!
+//! Calls carry the account's key and secret (HTTP Basic) and not the JWT of an application, which Vonage takes as
+//! well: that one is signed with RSA for each call, needs one more secret with its own rotation, and lets us do
+//! nothing that the key does not. The key also opens what the application's JWT does not: numbers, look-ups and
+//! reports.
+//!
+//! Receipts find their message by the callback URL that each call names (`webhook_url`), as with other providers. Our
+//! reference goes along as `client_ref` all the same: reports give it back, and nothing else tells there whether a
+//! call without an answer was acted on.
+
+mod codes;
+mod jwt;
+mod numbers;
+mod questions;
+mod webhook;
+
+use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::header::{AUTHORIZATION, CONTENT_TYPE};
+use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use muster_domain::phone::PhoneNumber;
 use muster_domain::provider::Provider;
+use serde::{Deserialize, Serialize};
 
+use self::codes::code;
+use crate::credentials::basic;
+use crate::refusal::{accepted, refused};
 use crate::{
     Account, Adapter, Answer, Correlation, Forged, Inquiries, LookUps, Numbers, Text, Unreadable, Verified,
     WebhookEvent, WebhookRequest,
 };
 
+/// Where messages, reports and look-ups are.
+const API: &str = "https://api.nexmo.com";
+
+/// How long Vonage can be told to hold an SMS back.
+const SMS_TTL_S: (u32, u32) = (20, 604_800);
+/// How long Vonage can be told to hold an MMS back.
+const MMS_TTL_S: (u32, u32) = (300, 259_200);
+
 /// See the module.
 pub(crate) struct Vonage;
 
-#[expect(clippy::todo, reason = "to be written")]
 impl Adapter for Vonage {
     fn provider(&self) -> Provider {
         Provider::Vonage
     }
+
     fn base_url(&self) -> &'static str {
-        todo!()
+        API
     }
+
     fn correlation(&self) -> Correlation {
-        todo!()
+        Correlation::CallbackUrl
     }
-    fn request(&self, _: &Account, _: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
-        todo!()
+
+    fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
+        let base = account.base(API);
+        let mut body = Vec::with_capacity(320 + text.body.len() + text.status_callback.len());
+        serde_json::to_writer(&mut body, &Send::from(text)).expect("strings and lists always serialize");
+        Request::post([base, "/v1/messages"].concat())
+            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
+            .header(AUTHORIZATION, basic(&account.account_sid, &account.api_secret)?)
+            .body(Bytes::from(body))
     }
-    fn answer(&self, _: StatusCode, _: &HeaderMap, _: &[u8]) -> Answer {
-        todo!()
+
+    fn answer(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
+        if status.is_success() {
+            return match serde_json::from_slice::<Created<'_>>(body) {
+                Ok(Created { message_uuid }) if !message_uuid.is_empty() => accepted(&message_uuid),
+                Ok(_) | Err(_) => refused(status, headers, None),
+            };
+        }
+        let problem = serde_json::from_slice(body).ok();
+        refused(status, headers, problem.as_ref().and_then(code))
     }
-    fn verify<'a>(&self, _: &Account, _: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
-        todo!()
+
+    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
+        jwt::verify(account, &request)?;
+        Ok(Verified::new(request))
     }
-    fn events(&self, _: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
-        todo!()
+
+    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
+        webhook::event(request.request().body).map(|event| vec![event])
     }
+
     fn inquiries(&self) -> Option<&dyn Inquiries> {
-        None
+        Some(self)
     }
+
     fn look_ups(&self) -> Option<&dyn LookUps> {
-        None
+        Some(self)
     }
+
     fn numbers(&self) -> Option<&dyn Numbers> {
-        None
+        Some(self)
+    }
+}
+
+/// A text as Vonage reads it.
+#[derive(Serialize)]
+struct Send<'a> {
+    channel: &'static str,
+    to: &'a str,
+    from: &'a str,
+    #[serde(flatten)]
+    content: Content<'a>,
+    ttl: u32,
+    client_ref: String,
+    webhook_url: &'a str,
+    webhook_version: &'static str,
+}
+
+/// What a text consists of. Vonage has a kind of message for each kind of medium, and one for several media.
+#[derive(Serialize)]
+#[serde(tag = "message_type", rename_all = "lowercase")]
+enum Content<'a> {
+    Text { text: &'a str },
+    Image { image: Medium<'a> },
+    Vcard { vcard: Medium<'a> },
+    Audio { audio: Medium<'a> },
+    Video { video: Medium<'a> },
+    File { file: Medium<'a> },
+    Content { content: Vec<Item<'a>> },
+}
+
+#[derive(Serialize)]
+struct Medium<'a> {
+    url: &'a str,
+    #[serde(skip_serializing_if = "str::is_empty")]
+    caption: &'a str,
+}
+
+#[derive(Serialize)]
+struct Item<'a> {
+    r#type: Kind,
+    #[serde(flatten)]
+    medium: Medium<'a>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Kind {
+    Image,
+    Vcard,
+    Audio,
+    Video,
+    File,
+}
+
+impl Kind {
+    /// Of the medium at `url`, as its ending says. What says nothing is most likely a picture.
+    fn of(url: &str) -> Self {
+        let path = url.split(['?', '#']).next().unwrap_or(url);
+        let file = path.rsplit('/').next().unwrap_or(path);
+        let ending = file.rsplit_once('.').map_or("", |(_, ending)| ending).to_ascii_lowercase();
+        match ending.as_str() {
+            "vcf" | "vcard" => Self::Vcard,
+            "mp3" | "m4a" | "aac" | "amr" | "wav" | "ogg" | "oga" => Self::Audio,
+            "mp4" | "m4v" | "mov" | "3gp" | "3gpp" | "3g2" | "mpeg" | "mpg" | "webm" => Self::Video,
+            "pdf" | "txt" | "csv" | "ics" | "zip" => Self::File,
+            _ => Self::Image,
+        }
+    }
+}
+
+impl<'a> Content<'a> {
+    /// An MMS has no text of its own: it is the caption of the first medium.
+    fn of(text: &Text<'a>) -> Self {
+        match text.media_urls {
+            [] => Self::Text { text: text.body },
+            [url] => Self::one(Medium { url, caption: text.body }),
+            [first, others @ ..] => {
+                let item =
+                    |url: &'a str, caption| Item { r#type: Kind::of(url), medium: Medium { url, caption } };
+                let mut content = vec![item(first, text.body)];
+                content.extend(others.iter().map(|url| item(url, "")));
+                Self::Content { content }
+            }
+        }
+    }
+
+    fn one(medium: Medium<'a>) -> Self {
+        match Kind::of(medium.url) {
+            Kind::Image => Self::Image { image: medium },
+            Kind::Vcard => Self::Vcard { vcard: medium },
+            Kind::Audio => Self::Audio { audio: medium },
+            Kind::Video => Self::Video { video: medium },
+            Kind::File => Self::File { file: medium },
+        }
+    }
+}
+
+impl<'a> From<&Text<'a>> for Send<'a> {
+    fn from(text: &Text<'a>) -> Self {
+        let (channel, (ttl_s_min, ttl_s_max)) =
+            if text.media_urls.is_empty() { ("sms", SMS_TTL_S) } else { ("mms", MMS_TTL_S) };
+        Self {
+            channel,
+            to: bare(text.to),
+            from: bare(text.from),
+            content: Content::of(text),
+            ttl: text.validity_s.clamp(ttl_s_min, ttl_s_max),
+            client_ref: text.reference.to_string(),
+            webhook_url: text.status_callback,
+            webhook_version: "v1",
+        }
+    }
+}
+
+/// The number as Vonage writes it.
+fn bare(phone: &PhoneNumber) -> &str {
+    phone.as_e164().trim_start_matches('+')
+}
+
+/// The answer to an accepted text, as far as it matters.
+#[derive(Deserialize)]
+struct Created<'a> {
+    #[serde(borrow)]
+    message_uuid: Cow<'a, str>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_medium_is_what_its_ending_says() {
+        for (url, kind) in [
+            ("https://m.example/a.png", Kind::Image),
+            ("https://m.example/a.VCF?x=1.mp4", Kind::Vcard),
+            ("https://m.example/a.b/sound.mp3", Kind::Audio),
+            ("https://m.example/clip.3gp#t=1", Kind::Video),
+            ("https://m.example/leaflet.pdf", Kind::File),
+            ("https://m.example/", Kind::Image),
+            ("https://m.example/v1.mp4/1234", Kind::Image),
+            ("", Kind::Image),
+        ] {
+            assert_eq!(Kind::of(url), kind, "{url}");
+        }
     }
 }

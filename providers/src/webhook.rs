@@ -95,3 +95,25 @@ pub(crate) fn phone_number(e164: &str) -> Option<PhoneNumber> {
     let plausible = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
     plausible.then(|| PhoneNumber::from_e164_trusted(e164))
 }
+
+/// The same of a number that may be written without the `+`, such as `12025550123`.
+pub(crate) fn bare_phone_number(told: &str) -> Option<PhoneNumber> {
+    phone_number(&["+", told.strip_prefix('+').unwrap_or(told)].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_with_and_without_their_plus() {
+        for told in ["12025550123", "+12025550123"] {
+            let phone = bare_phone_number(told).expect("a number");
+            assert_eq!(phone.as_e164(), "+12025550123");
+        }
+        let others = ["", "+", "++12025550123", "2025550123", "26262", "447700900123", "1202555012\u{663}"];
+        for told in others.into_iter().chain(["12025550123\0", " 12025550123", "ACME"]) {
+            assert_eq!(bare_phone_number(told), None, "{told:?}");
+        }
+    }
+}
