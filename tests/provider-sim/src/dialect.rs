@@ -1,5 +1,7 @@
 //! What differs between the simulated providers: one file each.
 
+mod bandwidth;
+mod plivo;
 mod telnyx;
 mod twilio;
 
@@ -15,7 +17,8 @@ use crate::message::{Conduct, News, Receipt, Reply};
 use crate::send::{Codes, Refusal, SendRequest};
 
 /// Every dialect that is spoken here.
-pub(crate) const ALL: [&dyn Dialect; 2] = [&twilio::Twilio, &telnyx::Telnyx];
+pub(crate) const ALL: [&dyn Dialect; 4] =
+    [&twilio::Twilio, &telnyx::Telnyx, &bandwidth::Bandwidth, &plivo::Plivo];
 
 /// How one provider reads and writes.
 pub(crate) trait Dialect: Send + Sync {
@@ -169,6 +172,11 @@ pub(crate) fn reference_of(entry: &Entry) -> Option<String> {
 /// A value that a query has under `name`, decoded.
 pub(crate) fn value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     form_urlencoded::parse(query.as_bytes()).find_map(|(key, value)| (key == name).then_some(value))
+}
+
+/// The microsecond of a time in RFC 3339 form.
+pub(crate) fn micros(time: &str) -> Option<u64> {
+    time.parse::<jiff::Timestamp>().ok()?.as_microsecond().try_into().ok()
 }
 
 /// What a webhook is signed with.
