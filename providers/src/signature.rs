@@ -53,15 +53,15 @@ pub fn ed25519_fits(public_key: &str, message: &[u8], signature: &[u8]) -> bool 
     signature::UnparsedPublicKey::new(&signature::ED25519, key).verify(message, sig).is_ok()
 }
 
-/// Whether the two are the same, in a time that does not tell where they differ.
-pub fn is_same(told: &[u8], ours: &[u8]) -> bool {
-    constant_time::verify_slices_are_equal(told, ours).is_ok()
-}
-
 /// The SHA-256 of `body`, in hexadecimal digits.
 pub fn sha256_hex(body: &[u8]) -> String {
     let digest = digest::digest(&digest::SHA256, body);
     digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether the two are the same, in a time that does not tell where they differ.
+pub fn is_same(told: &[u8], ours: &[u8]) -> bool {
+    constant_time::verify_slices_are_equal(told, ours).is_ok()
 }
 
 /// Whether `hex` is the SHA-256 of `body`, in either case. The digest is public: it needs no constant time.

@@ -11,19 +11,19 @@
 //! an account here has the token of a service plan and no other secret.
 
 mod codes;
-mod questions;
+mod inquiry;
 mod signature;
 mod webhook;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use muster_domain::provider::Provider;
 use serde::{Deserialize, Serialize};
 
 use self::codes::code;
+use crate::ask::{self, JSON};
 use crate::credentials::bearer;
 use crate::refusal::{accepted, refused};
 use crate::time::rfc3339;
@@ -56,10 +56,7 @@ impl Adapter for Sinch {
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
         let mut body = Vec::with_capacity(384 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::of(text)?).expect("strings and lists always serialize");
-        Request::post(plan(account, "/batches"))
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(AUTHORIZATION, bearer(&account.api_secret)?)
-            .body(Bytes::from(body))
+        ask::post(plan(account, "/batches"), bearer(&account.api_secret)?, JSON, body)
     }
 
     fn answer(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
@@ -97,8 +94,7 @@ impl Adapter for Sinch {
 
 /// The URL of something in the account's service plan.
 fn plan(account: &Account, path: &str) -> String {
-    let plan = form_urlencoded::byte_serialize(account.account_sid.as_bytes()).collect::<String>();
-    [account.base(API), "/xms/v1/", &plan, path].concat()
+    [account.base(API), "/xms/v1/", &ask::segment(&account.account_sid), path].concat()
 }
 
 /// A text as Sinch reads it.
@@ -159,4 +155,43 @@ struct Created<'a> {
 /// The one way to say that a request cannot be made.
 fn unsendable() -> http::Error {
     StatusCode::from_u16(0).expect_err("no status is 0").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use muster_domain::phone::PhoneNumber;
+    use uuid::Uuid;
+
+    use super::*;
+    use crate::Reference;
+
+    fn sent(media: usize, validity_s: u32, now_s: i64) -> Result<String, http::Error> {
+        let phone = PhoneNumber::from_e164_trusted("+12025550123");
+        let text = Text {
+            to: &phone,
+            from: &phone,
+            body: "hi",
+            media_urls: &vec!["https://m.example/a.png".to_owned(); media],
+            status_callback: "",
+            reference: Reference { message: Uuid::nil(), attempt: 1 },
+            validity_s,
+            now_s,
+        };
+        Send::of(&text).map(|send| send.expire_at)
+    }
+
+    #[test]
+    fn a_text_ends_when_it_is_no_longer_valid_and_within_three_days() {
+        let ends = |validity_s| sent(0, validity_s, 1_700_000_000).expect("a text");
+        assert_eq!(ends(0), "2023-11-14T22:13:21Z");
+        assert_eq!(ends(3_600), "2023-11-14T23:13:20Z");
+        assert_eq!(ends(u32::MAX), "2023-11-17T22:13:20Z");
+        assert!(sent(0, 60, i64::MAX).is_ok());
+    }
+
+    #[test]
+    fn a_text_with_several_media_is_not_sent() {
+        assert!(sent(1, 60, 0).is_ok());
+        assert!(sent(2, 60, 0).is_err() && sent(10, 60, 0).is_err());
+    }
 }

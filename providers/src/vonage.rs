@@ -11,21 +11,22 @@
 //! call without an answer was acted on.
 
 mod codes;
+mod inquiry;
 mod jwt;
+mod lookup;
 mod numbers;
-mod questions;
 mod webhook;
 
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use muster_domain::phone::PhoneNumber;
 use muster_domain::provider::Provider;
 use serde::{Deserialize, Serialize};
 
-use self::codes::code;
+use self::codes::code_in;
+use crate::ask::{self, JSON};
 use crate::credentials::basic;
 use crate::refusal::{accepted, refused};
 use crate::{
@@ -58,13 +59,10 @@ impl Adapter for Vonage {
     }
 
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
-        let base = account.base(API);
         let mut body = Vec::with_capacity(320 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::from(text)).expect("strings and lists always serialize");
-        Request::post([base, "/v1/messages"].concat())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(AUTHORIZATION, basic(&account.account_sid, &account.api_secret)?)
-            .body(Bytes::from(body))
+        let authorization = basic(&account.account_sid, &account.api_secret)?;
+        ask::post([account.base(API), "/v1/messages"].concat(), authorization, JSON, body)
     }
 
     fn answer(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
@@ -74,8 +72,7 @@ impl Adapter for Vonage {
                 Ok(_) | Err(_) => refused(status, headers, None),
             };
         }
-        let problem = serde_json::from_slice(body).ok();
-        refused(status, headers, problem.as_ref().and_then(code))
+        refused(status, headers, code_in(body))
     }
 
     fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
@@ -107,7 +104,7 @@ struct Send<'a> {
     to: &'a str,
     from: &'a str,
     #[serde(flatten)]
-    content: Content<'a>,
+    message: Message<'a>,
     ttl: u32,
     client_ref: String,
     webhook_url: &'a str,
@@ -117,7 +114,7 @@ struct Send<'a> {
 /// What a text consists of. Vonage has a kind of message for each kind of medium, and one for several media.
 #[derive(Serialize)]
 #[serde(tag = "message_type", rename_all = "lowercase")]
-enum Content<'a> {
+enum Message<'a> {
     Text { text: &'a str },
     Image { image: Medium<'a> },
     Vcard { vcard: Medium<'a> },
@@ -167,7 +164,7 @@ impl Kind {
     }
 }
 
-impl<'a> Content<'a> {
+impl<'a> Message<'a> {
     /// An MMS has no text of its own: it is the caption of the first medium.
     fn of(text: &Text<'a>) -> Self {
         match text.media_urls {
@@ -202,7 +199,7 @@ impl<'a> From<&Text<'a>> for Send<'a> {
             channel,
             to: bare(text.to),
             from: bare(text.from),
-            content: Content::of(text),
+            message: Message::of(text),
             ttl: text.validity_s.clamp(ttl_s_min, ttl_s_max),
             client_ref: text.reference.to_string(),
             webhook_url: text.status_callback,
@@ -225,7 +222,31 @@ struct Created<'a> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+    use crate::Reference;
+
+    #[test]
+    fn a_text_is_held_back_for_as_long_as_vonage_takes() {
+        let phone = PhoneNumber::from_e164_trusted("+12025550123");
+        let media = ["https://m.example/a.png".to_owned()];
+        let ttl = |media_urls, validity_s| {
+            let text = Text {
+                to: &phone,
+                from: &phone,
+                body: "hi",
+                media_urls,
+                status_callback: "",
+                reference: Reference { message: Uuid::nil(), attempt: 1 },
+                validity_s,
+                now_s: 0,
+            };
+            Send::from(&text).ttl
+        };
+        assert_eq!([0, 20, 604_800, u32::MAX].map(|s| ttl(&[], s)), [20, 20, 604_800, 604_800]);
+        assert_eq!([0, 300, 259_200, u32::MAX].map(|s| ttl(&media, s)), [300, 300, 259_200, 259_200]);
+    }
 
     #[test]
     fn a_medium_is_what_its_ending_says() {

@@ -173,3 +173,85 @@ fn bandwidth_callbacks() {
         assert_eq!(verify("muster-hook:xxv3jPsPR2", told), Err(Forged::WrongSignature), "{told}");
     }
 }
+
+const VONAGE_BODY: &str = r#"{"message_uuid":"aaaaaaaa-bbbb-cccc-dddd-0123456789ab","to":"12025550123","from":"14155550100","timestamp":"2023-11-14T22:13:20Z","status":"delivered","channel":"sms","client_ref":"m-1"}"#;
+const VONAGE_TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsImp0aSI6ImM1YmE4ZjI0LTFhMTQtNGMxMC1iZmRmLTNmYmU4Y2U1MTFiNSIsImlzcyI6IlZvbmFnZSIsInBheWxvYWRfaGFzaCI6IjlkNzA0YTljYzRiZTY4NTM4ODliNjM2MDRmNDIxNmY3MGE3OWM4YzdhYWZhOTQyYWE0MTcwODYyNDQzMzM3YmIiLCJhcGlfa2V5IjoiYTFiMmMzZCIsImFwcGxpY2F0aW9uX2lkIjoiYWFhYWFhYWEtYmJiYi1jY2NjLWRkZGQtMDEyMzQ1Njc4OWFiIn0.APpMz8MqhLn4dasKgm_d0uSh0KFYOPPLrrEWmBIOqc4";
+const VONAGE_SIGNED_S: i64 = 1_700_000_000;
+
+fn vonage(api_key: &str, secret: &str, body: &str, now_s: i64) -> Result<(), Forged> {
+    let account =
+        Account { account_sid: api_key.to_owned(), webhook_key: secret.into(), ..Account::default() };
+    let headers = headers(&[("authorization", &format!("Bearer {VONAGE_TOKEN}"))]);
+    let url = "https://gw.muster.example/hooks/vonage/t1";
+    let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s };
+    adapter(Provider::Vonage).verify(&account, request).map(|_| ())
+}
+
+#[test]
+fn vonage_receipts() {
+    let (key, secret, now_s) = ("a1b2c3d", "MUSTER-vonage-signature-secret-0123456789", VONAGE_SIGNED_S);
+    assert_eq!(vonage(key, secret, VONAGE_BODY, now_s), Ok(()));
+    assert_eq!(vonage("a1b2c3e", secret, VONAGE_BODY, now_s), Err(Forged::WrongAccount));
+    let other_secret = secret.replace('9', "8");
+    assert_eq!(vonage(key, &other_secret, VONAGE_BODY, now_s), Err(Forged::WrongSignature));
+    let other_body = VONAGE_BODY.replace("delivered", "rejected");
+    assert_eq!(vonage(key, secret, &other_body, now_s), Err(Forged::WrongSignature));
+}
+
+/// Five minutes before, for clocks that differ; a day after, for as long as Vonage tries again.
+#[test]
+fn vonage_webhooks_are_believed_for_a_day() {
+    let (key, secret) = ("a1b2c3d", "MUSTER-vonage-signature-secret-0123456789");
+    for (away_s, expected) in
+        [(86_700, Ok(())), (-300, Ok(())), (86_701, Err(Forged::Stale)), (-301, Err(Forged::Stale))]
+    {
+        assert_eq!(vonage(key, secret, VONAGE_BODY, VONAGE_SIGNED_S + away_s), expected, "{away_s}");
+    }
+    for now_s in [i64::MIN, i64::MAX] {
+        assert_eq!(vonage(key, secret, VONAGE_BODY, now_s), Err(Forged::Stale));
+    }
+}
+
+const SINCH_BODY: &str = r#"{"type":"recipient_delivery_report_sms","batch_id":"01FC66621XXXXX119Z8PMV1QPQ","recipient":"+12025550123","code":0,"status":"Delivered","at":"2023-11-14T22:13:20.000Z"}"#;
+const SINCH_SIGNED_S: i64 = 1_700_000_000;
+
+fn sinch(body: &str, nonce: &str, timestamp: &str, algorithm: &str, now_s: i64) -> Result<(), Forged> {
+    let account = Account { webhook_key: "muster-sinch-webhook-secret".into(), ..Account::default() };
+    let headers = headers(&[
+        ("x-sinch-webhook-signature", "cFtcoofqnqW/tvX+5mvSLiN+opcCN963PpKAkeCU6eM="),
+        ("x-sinch-webhook-signature-nonce", nonce),
+        ("x-sinch-webhook-signature-timestamp", timestamp),
+        ("x-sinch-webhook-signature-algorithm", algorithm),
+    ]);
+    let url = "https://gw.muster.example/hooks/sinch/t1";
+    let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s };
+    adapter(Provider::Sinch).verify(&account, request).map(|_| ())
+}
+
+#[test]
+fn sinch_receipts() {
+    let (nonce, signed, algorithm) = ("01FJA8B4A7BM43YGWSG9GBV067", "1700000000", "HmacSHA256");
+    assert_eq!(sinch(SINCH_BODY, nonce, signed, algorithm, SINCH_SIGNED_S), Ok(()));
+    let forged = [
+        sinch(&format!("{SINCH_BODY} "), nonce, signed, algorithm, SINCH_SIGNED_S),
+        sinch(SINCH_BODY, "01FJA8B4A7BM43YGWSG9GBV068", signed, algorithm, SINCH_SIGNED_S),
+        sinch(SINCH_BODY, nonce, "1700000001", algorithm, SINCH_SIGNED_S),
+        sinch(SINCH_BODY, nonce, signed, "HmacSHA1", SINCH_SIGNED_S),
+        sinch(SINCH_BODY, nonce, signed, "none", SINCH_SIGNED_S),
+    ];
+    assert_eq!(forged, [Err(Forged::WrongSignature); 5]);
+}
+
+/// Five minutes before, for clocks that differ; two days after, for as long as Sinch tries again.
+#[test]
+fn sinch_webhooks_are_believed_for_two_days() {
+    let at = |now_s| sinch(SINCH_BODY, "01FJA8B4A7BM43YGWSG9GBV067", "1700000000", "HmacSHA256", now_s);
+    for (away_s, expected) in
+        [(172_800, Ok(())), (-300, Ok(())), (172_801, Err(Forged::Stale)), (-301, Err(Forged::Stale))]
+    {
+        assert_eq!(at(SINCH_SIGNED_S + away_s), expected, "{away_s}");
+    }
+    for now_s in [i64::MIN, i64::MAX] {
+        assert_eq!(at(now_s), Err(Forged::Stale));
+    }
+}

@@ -5,6 +5,7 @@ mod audit;
 mod consent;
 mod control;
 mod conveyor;
+mod dialects;
 mod discovery;
 mod fields;
 mod grants;

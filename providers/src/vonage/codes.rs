@@ -16,6 +16,11 @@ pub(super) struct Problem<'a> {
     r#type: Cow<'a, str>,
 }
 
+/// The code in an answer that refuses, if it has one.
+pub(super) fn code_in(body: &[u8]) -> Option<Code> {
+    code(&serde_json::from_slice(body).ok()?)
+}
+
 /// The code of a problem, if it has one.
 pub(super) fn code(problem: &Problem<'_>) -> Option<Code> {
     let (_, code) = problem.r#type.rsplit_once('#')?;

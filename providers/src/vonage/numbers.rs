@@ -4,15 +4,14 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use form_urlencoded::Serializer;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
-use muster_domain::error::ErrorClass;
+use http::{HeaderMap, Request, StatusCode};
+use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::phone::PhoneNumber;
 use serde::Deserialize;
 
-use super::codes::code;
+use super::codes::code_in;
 use super::{Vonage, bare};
+use crate::ask::{self, FORM};
 use crate::credentials::basic;
 use crate::refusal::{Code, Verdict, unanswered};
 use crate::webhook::bare_phone_number;
@@ -25,12 +24,15 @@ const PAGE_NUMBERS: usize = 100;
 
 impl Numbers for Vonage {
     fn search(&self, account: &Account, area_code: &str, count: u8) -> Result<Request<Bytes>, http::Error> {
-        let mut query = Serializer::new(String::new());
         // Pattern 0: numbers that begin so.
-        query.append_pair("country", "US").append_pair("features", "SMS");
-        query.append_pair("pattern", &format!("1{area_code}")).append_pair("search_pattern", "0");
-        query.append_pair("size", &usize::from(count).clamp(1, PAGE_NUMBERS).to_string());
-        get(account, "/number/search", &query.finish())
+        let query = [
+            ("country", "US"),
+            ("features", "SMS"),
+            ("pattern", &*format!("1{area_code}")),
+            ("search_pattern", "0"),
+            ("size", &*usize::from(count).clamp(1, PAGE_NUMBERS).to_string()),
+        ];
+        get(account, "/number/search", &query)
     }
 
     fn offered(
@@ -39,11 +41,12 @@ impl Numbers for Vonage {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Vec<PhoneNumber>, Unanswered> {
-        Ok(page(status, headers, body)?.phones().collect())
+        let page: Page<'_> = ask::read(status, headers, body, code_in)?;
+        Ok(page.phones().collect())
     }
 
     fn buy(&self, account: &Account, phone: &PhoneNumber) -> Result<Option<Request<Bytes>>, http::Error> {
-        post(account, "/number/buy", bare(phone)).map(Some)
+        post(account, "/number/buy", phone).map(Some)
     }
 
     fn bought(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<Purchase, Unanswered> {
@@ -51,7 +54,7 @@ impl Numbers for Vonage {
     }
 
     fn release(&self, account: &Account, number: &OwnNumber) -> Result<Request<Bytes>, http::Error> {
-        post(account, "/number/cancel", bare(&number.phone))
+        post(account, "/number/cancel", &number.phone)
     }
 
     fn released(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<(), Unanswered> {
@@ -59,35 +62,40 @@ impl Numbers for Vonage {
     }
 
     fn list(&self, account: &Account, page: Option<&str>) -> Result<Request<Bytes>, http::Error> {
-        let mut query = Serializer::new(String::new());
-        query.append_pair("country", "US").append_pair("size", &PAGE_NUMBERS.to_string());
-        query.append_pair("index", page.unwrap_or("1"));
-        get(account, "/account/numbers", &query.finish())
+        let size = PAGE_NUMBERS.to_string();
+        let query = [("country", "US"), ("size", &*size), ("index", page.unwrap_or("1"))];
+        get(account, "/account/numbers", &query)
     }
 
+    /// Vonage counts all numbers and does not say which page this is, so that there is no next one to tell. Part of a
+    /// list is never taken for all of it.
     fn listed(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<OwnNumbers, Unanswered> {
-        let page = page(status, headers, body)?;
+        let page: Page<'_> = ask::read(status, headers, body, code_in)?;
+        if page.count > page.numbers.len() {
+            let error = SendError { class: ErrorClass::Unknown, code: "more-numbers".to_owned() };
+            return Err(Unanswered { error, retry_after_s: None });
+        }
         let own = |phone: PhoneNumber| OwnNumber { id: bare(&phone).to_owned(), phone };
         Ok(OwnNumbers { numbers: page.phones().map(own).collect(), next_page: None })
     }
 }
 
-fn get(account: &Account, path: &str, query: &str) -> Result<Request<Bytes>, http::Error> {
-    Request::get([account.base(REST), path, "?", query].concat())
-        .header(AUTHORIZATION, basic(&account.account_sid, &account.api_secret)?)
-        .body(Bytes::new())
+fn get(account: &Account, path: &str, query: &[(&str, &str)]) -> Result<Request<Bytes>, http::Error> {
+    let url = ask::with_query(&[account.base(REST), path].concat(), query);
+    ask::get(url, basic(&account.account_sid, &account.api_secret)?)
 }
 
-fn post(account: &Account, path: &str, msisdn: &str) -> Result<Request<Bytes>, http::Error> {
-    Request::post([account.base(REST), path].concat())
-        .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
-        .header(AUTHORIZATION, basic(&account.account_sid, &account.api_secret)?)
-        .body(Bytes::from(["country=US&msisdn=", msisdn].concat()))
+fn post(account: &Account, path: &str, phone: &PhoneNumber) -> Result<Request<Bytes>, http::Error> {
+    let authorization = basic(&account.account_sid, &account.api_secret)?;
+    let body = ["country=US&msisdn=", bare(phone)].concat();
+    ask::post([account.base(REST), path].concat(), authorization, FORM, body)
 }
 
 /// A page of numbers. Where there are none, Vonage leaves out the list.
 #[derive(Deserialize)]
 struct Page<'a> {
+    #[serde(default)]
+    count: usize,
     #[serde(borrow, default)]
     numbers: Vec<Listed<'a>>,
 }
@@ -104,38 +112,30 @@ impl Page<'_> {
     }
 }
 
-/// What became of a change: 200 is a yes, whatever the HTTP status.
+/// What became of a change: 200 is a yes.
 #[derive(Deserialize)]
 struct Changed<'a> {
     #[serde(borrow, rename = "error-code")]
     error_code: Cow<'a, str>,
 }
 
-fn page<'a>(status: StatusCode, headers: &HeaderMap, body: &'a [u8]) -> Result<Page<'a>, Unanswered> {
-    match serde_json::from_slice(body) {
-        Ok(page) if status.is_success() => Ok(page),
-        Ok(_) | Err(_) => Err(refused(status, headers, body)),
-    }
-}
-
 fn done(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<(), Unanswered> {
-    match serde_json::from_slice::<Changed<'_>>(body) {
-        Ok(changed) if status.is_success() && changed.error_code == "200" => Ok(()),
-        Ok(_) | Err(_) => Err(refused(status, headers, body)),
+    let changed: Changed<'_> = ask::read(status, headers, body, refusal)?;
+    match changed.error_code.as_ref() {
+        "200" => Ok(()),
+        // What was not done may come with a 200 all the same.
+        _ => Err(unanswered(StatusCode::BAD_REQUEST, headers, refusal(body))),
     }
 }
 
-fn refused(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Unanswered {
-    if let Ok(Changed { error_code }) = serde_json::from_slice(body) {
-        let verdict = match error_code.as_ref() {
-            "401" => Some(Verdict::Permanent(ErrorClass::Credentials)),
-            // "Method failed": mostly that the number is not to be had, or is not ours.
-            "420" => Some(Verdict::Permanent(ErrorClass::BadRequest)),
-            _ => None,
-        };
-        let code = Code { text: error_code.into_owned(), verdict };
-        return unanswered(status, headers, Some(code));
-    }
-    let problem = serde_json::from_slice(body).ok();
-    unanswered(status, headers, problem.as_ref().and_then(code))
+/// The code of a change that was not made.
+fn refusal(body: &[u8]) -> Option<Code> {
+    let Ok(Changed { error_code }) = serde_json::from_slice(body) else { return code_in(body) };
+    let verdict = match error_code.as_ref() {
+        "401" => Some(Verdict::Permanent(ErrorClass::Credentials)),
+        // "Method failed": mostly that the number is not to be had, or is not ours.
+        "420" => Some(Verdict::Permanent(ErrorClass::BadRequest)),
+        _ => None,
+    };
+    Some(Code { text: error_code.into_owned(), verdict })
 }

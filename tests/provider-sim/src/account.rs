@@ -11,7 +11,7 @@ use muster_domain::provider::Provider;
 use muster_providers::signature::Hmac;
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::spoken_by;
+use crate::dialect::dialect;
 use crate::target::{Target, Unusable};
 
 /// An account to open, as `POST /sim/accounts` and the accounts file have it.
@@ -110,6 +110,14 @@ impl Signer {
         }
     }
 
+    /// The keyed hash of `message`, as bytes. Empty where another scheme signs.
+    pub(crate) fn hmac_tag(&self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Hmac(hmac) => hmac.tag(message),
+            Self::Ed25519(_) | Self::Header(_) => Vec::new(),
+        }
+    }
+
     /// The Ed25519 signature of `message`, in base64. Empty where another scheme signs.
     pub(crate) fn ed25519(&self, message: &[u8]) -> String {
         match self {
@@ -126,7 +134,7 @@ impl Account {
         if sid.is_empty() || !sid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
             return Err(Refused::Sid);
         }
-        let dialect = spoken_by(provider).ok_or_else(|| Refused::Provider(spec.provider.clone()))?;
+        let dialect = dialect(provider);
         let (signer, webhook_key) = dialect.signer(spec)?;
         let target = |url: &Option<String>| url.as_deref().map(Target::parse).transpose();
         let inbound = target(&spec.inbound_url).map_err(Refused::InboundUrl)?;

@@ -4,8 +4,6 @@
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use form_urlencoded::Serializer;
-use http::header::AUTHORIZATION;
 use http::{HeaderMap, Request, StatusCode};
 use muster_domain::status::Fact;
 use serde::Deserialize;
@@ -13,7 +11,8 @@ use serde::Deserialize;
 use super::webhook::Receipt;
 use super::{Sinch, plan};
 use crate::credentials::bearer;
-use crate::{Account, AskedBy, Finding, Inquiries, Inquiry, edge, time};
+use crate::time::rfc3339;
+use crate::{Account, AskedBy, Finding, Inquiries, Inquiry, ask, edge};
 
 impl Inquiries for Sinch {
     fn asked_by(&self) -> &'static [AskedBy] {
@@ -25,48 +24,48 @@ impl Inquiries for Sinch {
         account: &Account,
         inquiry: &Inquiry<'_>,
     ) -> Result<Option<Request<Bytes>>, http::Error> {
-        let path = match inquiry.provider_message_id {
+        let url = match inquiry.provider_message_id {
             Some(id) => {
-                let id: String = form_urlencoded::byte_serialize(id.as_bytes()).collect();
-                format!("/batches/{id}/delivery_report/{}", inquiry.to.as_e164())
+                let (id, to) = (ask::segment(id), inquiry.to.as_e164());
+                plan(account, &format!("/batches/{id}/delivery_report/{to}"))
             }
             None => {
-                let mut query = Serializer::new(String::new());
-                query.append_pair("page_size", "10");
-                // Else Sinch goes back a day and no further.
-                query.append_pair("start_date", &time::rfc3339(inquiry.since_s));
-                query.append_pair("client_reference", &inquiry.reference.to_string());
-                format!("/batches?{}", query.finish())
+                let (since, reference) = (rfc3339(inquiry.since_s), inquiry.reference.to_string());
+                // Without a start Sinch goes back a day and no further.
+                let query = [("page_size", "10"), ("start_date", &*since), ("client_reference", &*reference)];
+                ask::with_query(&plan(account, "/batches"), &query)
             }
         };
-        let request = Request::get(plan(account, &path)).header(AUTHORIZATION, bearer(&account.api_secret)?);
-        request.body(Bytes::new()).map(Some)
+        ask::get(url, bearer(&account.api_secret)?).map(Some)
     }
 
     fn finding(&self, inquiry: &Inquiry<'_>, status: StatusCode, _: &HeaderMap, body: &[u8]) -> Finding {
-        match (inquiry.provider_message_id, status) {
-            (Some(id), StatusCode::OK) => reported(id, body),
-            (Some(_), StatusCode::NOT_FOUND) => Finding::NotFound,
-            (None, StatusCode::OK) => listed(&inquiry.reference.to_string(), body),
-            (_, _) => Finding::Unclear,
+        match inquiry.provider_message_id {
+            Some(id) => reported(id, status, body),
+            None => listed(&inquiry.reference.to_string(), status, body),
         }
     }
 }
 
 /// What the delivery report for the batch of this id says.
-fn reported(id: &str, body: &[u8]) -> Finding {
-    match serde_json::from_slice::<Receipt<'_>>(body) {
+fn reported(id: &str, status: StatusCode, body: &[u8]) -> Finding {
+    match ask::read_inquiry::<Receipt<'_>>(status, body) {
         Ok(receipt) if receipt.batch_id == id => Finding::Found {
             fact: receipt.fact().unwrap_or(Fact::Accepted),
             provider_message_id: id.to_owned(),
         },
-        Ok(_) | Err(_) => Finding::Unclear,
+        Ok(_) => Finding::Unclear,
+        Err(finding) => finding,
     }
 }
 
 /// Whether the batches that Sinch lists for our reference have one of that reference. Of its state they say nothing.
-fn listed(reference: &str, body: &[u8]) -> Finding {
-    let Ok(Page { batches }) = serde_json::from_slice::<Page<'_>>(body) else { return Finding::Unclear };
+fn listed(reference: &str, status: StatusCode, body: &[u8]) -> Finding {
+    // The list is always there, be it empty.
+    let batches = match ask::read_inquiry::<Page<'_>>(status, body) {
+        Ok(Page { batches }) => batches,
+        Err(_) => return Finding::Unclear,
+    };
     match batches.iter().find(|batch| batch.client_reference.as_deref() == Some(reference)) {
         Some(batch) => match edge::message_id(&batch.id) {
             Some(provider_message_id) => Finding::Found { fact: Fact::Accepted, provider_message_id },
