@@ -161,9 +161,19 @@ struct Event<'a> {
     r#type: Cow<'a, str>,
     #[serde(borrow)]
     to: Option<Cow<'a, str>>,
-    error_code: Option<u32>,
+    #[serde(borrow)]
+    error_code: Option<ErrorCode<'a>>,
     #[serde(borrow)]
     message: Message<'a>,
+}
+
+/// Numbers, as far as we know.
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum ErrorCode<'a> {
+    Number(u32),
+    #[serde(borrow)]
+    Text(Cow<'a, str>),
 }
 
 #[derive(Deserialize)]
@@ -201,7 +211,10 @@ fn code(body: &[u8]) -> Option<Code> {
 }
 
 fn receipt(event: &Event<'_>) -> Result<WebhookEvent, Unreadable> {
-    let code = event.error_code.map(|code| code.to_string());
+    let code = event.error_code.as_ref().map(|code| match code {
+        ErrorCode::Number(number) => number.to_string(),
+        ErrorCode::Text(text) => text.to_string(),
+    });
     Ok(WebhookEvent::Receipt {
         reference: event.message.tag.as_deref().and_then(|tag| tag.parse().ok()),
         fact: fact_of_event(&event.r#type, code.as_deref()),
@@ -221,7 +234,7 @@ fn fact_of_event(event: &str, code: Option<&str>) -> Option<Fact> {
 }
 
 fn undelivered(state: &str, code: Option<&str>) -> Fact {
-    match code {
+    match code.filter(|code| edge::is_code(code)) {
         Some(NO_REPORT) => Fact::ReceiptSent,
         Some(code) => {
             let class = verdict(code).map_or(ErrorClass::Unknown, Verdict::class);

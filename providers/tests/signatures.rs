@@ -112,6 +112,68 @@ fn telnyx_webhooks_are_believed_for_five_minutes_either_way() {
     assert_eq!(telnyx(TELNYX_BODY, "-9223372036854775808", i64::MAX), Err(Forged::Stale));
 }
 
+const PLIVO_URL: &str = "https://gw.muster.example/hooks/plivo/t1";
+const PLIVO_FORM: &str = "MessageUUID=a3ade4da-7028-11eb-9c24-0242ac110004&To=12025550123&From=14155550100\
+    &Status=delivered&Units=1&ErrorCode=000&Type=sms";
+
+fn plivo(url: &str, body: &str, name: &'static str, signature: &str) -> Result<(), Forged> {
+    let account = Account { webhook_key: "ZGFyayBzaWRlIG9mIHRoZSBtb29u".into(), ..Account::default() };
+    let headers = headers(&[(name, signature), ("x-plivo-signature-v3-nonce", "05429567804466091622")]);
+    let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s: 0 };
+    adapter(Provider::Plivo).verify(&account, request).map(|_| ())
+}
+
+#[test]
+fn plivo_receipts_by_the_token_of_the_account_or_of_the_one_above() {
+    let signature = "W7dlC3TY6Dxpt97cOfJXKVWKx6+Rk7bjQxcQNehM2dE=";
+    for name in ["x-plivo-signature-v3", "x-plivo-signature-ma-v3"] {
+        assert_eq!(plivo(PLIVO_URL, PLIVO_FORM, name, signature), Ok(()));
+        let one_of = format!("AAAA, {signature}");
+        assert_eq!(plivo(PLIVO_URL, PLIVO_FORM, name, &one_of), Ok(()));
+        let other = PLIVO_FORM.replace("delivered", "failed");
+        assert_eq!(plivo(PLIVO_URL, &other, name, signature), Err(Forged::WrongSignature));
+    }
+}
+
+#[test]
+fn plivo_urls_with_a_query() {
+    let (url, name) = (format!("{PLIVO_URL}?tenant=acme&b=2&a=1"), "x-plivo-signature-v3");
+    let signature = "T9Fyx5B9kymHLXA97QFni2ktcl+ew/apZ3r82ecqX9o=";
+    assert_eq!(plivo(&url, PLIVO_FORM, name, signature), Ok(()));
+    assert_eq!(plivo(&url.replace("a=1", "a=2"), PLIVO_FORM, name, signature), Err(Forged::WrongSignature));
+    let url = format!("{PLIVO_URL}?tenant=acme");
+    assert_eq!(plivo(&url, "", name, "EHIoH+EXY4Gr0BClV5tTS+POUedjT2PaE32XT1GKIvg="), Ok(()));
+}
+
+/// The second version does not cover what a webhook says.
+#[test]
+fn plivo_signatures_of_the_second_version_are_none() {
+    let signature = "ANwz29U3tHMdV592fUVMKUWiMgMPP/AjdiPjT/+sFVY=";
+    let found = plivo(PLIVO_URL, PLIVO_FORM, "x-plivo-signature-v2", signature);
+    assert_eq!(found, Err(Forged::Unsigned));
+    let found = plivo(PLIVO_URL, PLIVO_FORM, "x-plivo-signature-v3", signature);
+    assert_eq!(found, Err(Forged::WrongSignature));
+}
+
+#[test]
+fn bandwidth_callbacks() {
+    let verify = |webhook_key: &str, told: &str| {
+        let account = Account { webhook_key: webhook_key.into(), ..Account::default() };
+        let headers = headers(&[("authorization", told)]);
+        let request =
+            WebhookRequest { url: "https://gw.muster.example/", headers: &headers, body: b"[]", now_s: 0 };
+        adapter(Provider::Bandwidth).verify(&account, request).map(|_| ())
+    };
+    let genuine = "Basic bXVzdGVyLWhvb2s6eHh2M2pQc1BSMg==";
+    assert_eq!(verify("muster-hook:xxv3jPsPR2", genuine), Ok(()));
+    for key in ["muster-hook:xxv3jPsPR3", "muster-hook", "", ":"] {
+        assert_eq!(verify(key, genuine), Err(Forged::WrongSignature), "{key}");
+    }
+    for told in ["Basic bXVzdGVyLWhvb2s6eHh2M2pQc1BSMw==", "Basic ", "Bearer xxv3jPsPR2", &genuine[..20]] {
+        assert_eq!(verify("muster-hook:xxv3jPsPR2", told), Err(Forged::WrongSignature), "{told}");
+    }
+}
+
 const VONAGE_BODY: &str = r#"{"message_uuid":"aaaaaaaa-bbbb-cccc-dddd-0123456789ab","to":"12025550123","from":"14155550100","timestamp":"2023-11-14T22:13:20Z","status":"delivered","channel":"sms","client_ref":"m-1"}"#;
 const VONAGE_TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsImp0aSI6ImM1YmE4ZjI0LTFhMTQtNGMxMC1iZmRmLTNmYmU4Y2U1MTFiNSIsImlzcyI6IlZvbmFnZSIsInBheWxvYWRfaGFzaCI6IjlkNzA0YTljYzRiZTY4NTM4ODliNjM2MDRmNDIxNmY3MGE3OWM4YzdhYWZhOTQyYWE0MTcwODYyNDQzMzM3YmIiLCJhcGlfa2V5IjoiYTFiMmMzZCIsImFwcGxpY2F0aW9uX2lkIjoiYWFhYWFhYWEtYmJiYi1jY2NjLWRkZGQtMDEyMzQ1Njc4OWFiIn0.APpMz8MqhLn4dasKgm_d0uSh0KFYOPPLrrEWmBIOqc4";
 const VONAGE_SIGNED_S: i64 = 1_700_000_000;

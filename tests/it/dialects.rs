@@ -12,6 +12,26 @@ use muster_tests::stack::Organization;
 use crate::scene::{self, TEMPLATE, WITHIN};
 
 #[tokio::test]
+async fn a_campaign_through_twilio() -> Result<()> {
+    campaign_through(Provider::Twilio, "delivered").await
+}
+
+#[tokio::test]
+async fn a_campaign_through_telnyx() -> Result<()> {
+    campaign_through(Provider::Telnyx, "delivered").await
+}
+
+#[tokio::test]
+async fn a_campaign_through_bandwidth() -> Result<()> {
+    campaign_through(Provider::Bandwidth, "message-delivered").await
+}
+
+#[tokio::test]
+async fn a_campaign_through_plivo() -> Result<()> {
+    campaign_through(Provider::Plivo, "delivered").await
+}
+
+#[tokio::test]
 async fn a_campaign_through_vonage() -> Result<()> {
     campaign_through(Provider::Vonage, "delivered").await
 }

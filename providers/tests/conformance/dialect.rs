@@ -1,6 +1,10 @@
 //! How each provider writes and signs, for the conformance cases: fixtures by name, and signing with a
 //! known secret. What differs between providers is one file each.
 
+#[path = "dialect/bandwidth.rs"]
+mod bandwidth;
+#[path = "dialect/plivo.rs"]
+mod plivo;
 #[path = "dialect/sinch.rs"]
 mod sinch;
 #[path = "dialect/telnyx.rs"]
@@ -29,6 +33,21 @@ pub(crate) trait Speaks {
     /// What webhooks are verified with that are signed with `SECRET`.
     fn webhook_key(&self) -> String {
         SECRET.to_owned()
+    }
+
+    /// What it calls the account.
+    fn account_sid(&self) -> &'static str {
+        "AC00000000000000000000000000000001"
+    }
+
+    /// Whether the answer to a text that is refused has a code. Else codes come with receipts only.
+    fn tells_codes_in_answers(&self) -> bool {
+        true
+    }
+
+    /// Whether what a webhook says is in its proof.
+    fn signs_the_body(&self) -> bool {
+        true
     }
 
     /// What the names of its webhook fixtures end with.
@@ -62,19 +81,28 @@ pub(crate) trait Speaks {
 pub(crate) struct Dialect(Provider, &'static dyn Speaks);
 
 impl Dialect {
-    pub(crate) fn of(provider: Provider) -> Option<Self> {
+    pub(crate) fn of(provider: Provider) -> Self {
         let speaks: &dyn Speaks = match provider {
             Provider::Twilio => &twilio::Twilio,
             Provider::Telnyx => &telnyx::Telnyx,
             Provider::Vonage => &vonage::Vonage,
             Provider::Sinch => &sinch::Sinch,
-            Provider::Bandwidth | Provider::Plivo => return None,
+            Provider::Bandwidth => &bandwidth::Bandwidth,
+            Provider::Plivo => &plivo::Plivo,
         };
-        Some(Self(provider, speaks))
+        Self(provider, speaks)
     }
 
     pub(crate) fn adapter(&self) -> &'static dyn Adapter {
         adapter(self.0)
+    }
+
+    pub(crate) fn tells_codes_in_answers(&self) -> bool {
+        self.1.tells_codes_in_answers()
+    }
+
+    pub(crate) fn signs_the_body(&self) -> bool {
+        self.1.signs_the_body()
     }
 
     /// An account with all that the provider's accounts have.
@@ -82,7 +110,7 @@ impl Dialect {
         let fields = self.0.account_fields();
         let given = |field: Option<&str>, value: &str| field.map_or_else(String::new, |_| value.to_owned());
         Account {
-            account_sid: given(fields.account_sid, "AC00000000000000000000000000000001"),
+            account_sid: given(fields.account_sid, self.1.account_sid()),
             api_user: given(fields.api_user, "muster"),
             application_id: given(fields.application_id, "93de2206-9669-4e07-948d-329f4b722ee2"),
             api_secret: SECRET.into(),

@@ -11,7 +11,7 @@ use muster_domain::provider::Provider;
 use muster_providers::signature::Hmac;
 use serde::{Deserialize, Serialize};
 
-use crate::dialect::spoken_by;
+use crate::dialect::dialect;
 use crate::target::{Target, Unusable};
 
 /// An account to open, as `POST /sim/accounts` and the accounts file have it.
@@ -25,7 +25,7 @@ pub struct AccountSpec {
     /// Who calls, where that is not the account itself: Bandwidth's user name.
     #[serde(default)]
     pub api_user: String,
-    /// The application that every text has to name: Bandwidth's.
+    /// The application that texts name: Bandwidth's. Any will do.
     #[serde(default)]
     pub application_id: String,
     /// What authenticates calls, such as Twilio's auth token.
@@ -82,7 +82,6 @@ pub enum Refused {
 pub(crate) struct Account {
     pub(crate) provider: Provider,
     pub(crate) sid: Box<str>,
-    pub(crate) application_id: Box<str>,
     /// The `Authorization` header that its calls carry.
     pub(crate) authorization: Box<str>,
     pub(crate) signer: Signer,
@@ -135,7 +134,7 @@ impl Account {
         if sid.is_empty() || !sid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
             return Err(Refused::Sid);
         }
-        let dialect = spoken_by(provider).ok_or_else(|| Refused::Provider(spec.provider.clone()))?;
+        let dialect = dialect(provider);
         let (signer, webhook_key) = dialect.signer(spec)?;
         let target = |url: &Option<String>| url.as_deref().map(Target::parse).transpose();
         let inbound = target(&spec.inbound_url).map_err(Refused::InboundUrl)?;
@@ -143,7 +142,6 @@ impl Account {
         let account = Self {
             provider,
             sid: spec.account_sid.as_str().into(),
-            application_id: spec.application_id.as_str().into(),
             authorization: dialect.authorization(spec).into(),
             signer,
             status: target(&spec.status_url).map_err(Refused::StatusUrl)?,

@@ -1,5 +1,7 @@
 //! What differs between the simulated providers: one file each.
 
+mod bandwidth;
+mod plivo;
 mod sinch;
 mod telnyx;
 mod twilio;
@@ -17,7 +19,9 @@ use crate::message::{Conduct, News, Receipt, Reply};
 use crate::send::{Codes, Refusal, SendRequest};
 
 /// Every dialect that is spoken here.
-pub(crate) const ALL: [&dyn Dialect; 4] = [&twilio::Twilio, &telnyx::Telnyx, &vonage::Vonage, &sinch::Sinch];
+pub(crate) fn all() -> impl Iterator<Item = &'static dyn Dialect> {
+    Provider::ALL.into_iter().map(dialect)
+}
 
 /// How one provider reads and writes.
 pub(crate) trait Dialect: Send + Sync {
@@ -87,14 +91,16 @@ pub(crate) trait Dialect: Send + Sync {
     fn sign(&self, letter: &mut Letter, signing: &Signing<'_>, spoil: &[u8]);
 }
 
-/// The dialect of `provider`. `None` where it is not simulated.
-pub(crate) fn spoken_by(provider: Provider) -> Option<&'static dyn Dialect> {
-    ALL.into_iter().find(|dialect| dialect.provider() == provider)
-}
-
-/// The dialect of an account's provider.
+/// The dialect of `provider`.
 pub(crate) fn dialect(provider: Provider) -> &'static dyn Dialect {
-    spoken_by(provider).expect("accounts are opened of simulated providers only")
+    match provider {
+        Provider::Twilio => &twilio::Twilio,
+        Provider::Telnyx => &telnyx::Telnyx,
+        Provider::Bandwidth => &bandwidth::Bandwidth,
+        Provider::Plivo => &plivo::Plivo,
+        Provider::Vonage => &vonage::Vonage,
+        Provider::Sinch => &sinch::Sinch,
+    }
 }
 
 /// Where a call goes.
@@ -171,6 +177,11 @@ pub(crate) fn reference_of(entry: &Entry) -> Option<String> {
 /// A value that a query has under `name`, decoded.
 pub(crate) fn value<'a>(query: &'a str, name: &str) -> Option<Cow<'a, str>> {
     form_urlencoded::parse(query.as_bytes()).find_map(|(key, value)| (key == name).then_some(value))
+}
+
+/// The microsecond of a time in RFC 3339 form.
+pub(crate) fn micros(time: &str) -> Option<u64> {
+    time.parse::<jiff::Timestamp>().ok()?.as_microsecond().try_into().ok()
 }
 
 /// What a webhook is signed with.

@@ -21,7 +21,7 @@ use crate::account::Account;
 use crate::behaviour::Behaviour;
 use crate::chance::Chance;
 use crate::control;
-use crate::dialect::{ALL, Asks, Dialect};
+use crate::dialect::{self, Asks, Dialect};
 use crate::message::{Conduct, Message, News, Post};
 use crate::plan::{Acceptance, Mishap, Mood, Plan};
 use crate::send::{Refusal, SendRequest, check};
@@ -87,7 +87,7 @@ async fn route(sim: &Arc<Sim>, request: Request<Incoming>) -> Result<Answer, Res
     if let Some(command) = path.strip_prefix("/sim/") {
         return Ok(control::answer(sim, &head, command, &body).await);
     }
-    let routed = ALL.into_iter().find_map(|dialect| Some((dialect, dialect.route(&head.method, path)?)));
+    let routed = dialect::all().find_map(|dialect| Some((dialect, dialect.route(&head.method, path)?)));
     let Some((dialect, route)) = routed else { return Ok(status(StatusCode::NOT_FOUND)) };
     let authorization = authorization(&head.headers);
     let account = sim.accounts.find(dialect.provider(), route.account.unwrap_or(authorization));

@@ -11,7 +11,7 @@ use muster_provider_sim::account::{AccountOpened, AccountSpec};
 use muster_provider_sim::ledger::Ledger;
 use muster_provider_sim::stats::Stats;
 use muster_provider_sim::{Options, Running, start};
-use muster_providers::{Account, Answer, Reference, Text, WebhookEvent, adapter};
+use muster_providers::{Account, Answer, Correlation, Reference, Text, WebhookEvent, adapter};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -23,8 +23,6 @@ use crate::gateway::Gateway;
 
 pub(crate) const PHONE: &str = "+12025550123";
 pub(crate) const NUMBER: &str = "+14155550100";
-
-const SIMULATED: [Provider; 4] = [Provider::Twilio, Provider::Telnyx, Provider::Vonage, Provider::Sinch];
 
 pub(crate) struct Stage {
     pub(crate) sim: Running,
@@ -75,7 +73,7 @@ impl Stage {
     /// A stage for each provider.
     pub(crate) async fn set_each() -> Vec<Self> {
         let mut stages = Vec::new();
-        for provider in SIMULATED {
+        for provider in Provider::ALL {
             stages.push(Self::set(provider).await);
         }
         stages
@@ -116,6 +114,14 @@ impl Stage {
 
     pub(crate) fn callback(&self, message_id: Uuid) -> String {
         format!("{}/webhooks/token/status?m={message_id}&a=1", self.gateway.url)
+    }
+
+    /// Where its receipts come: to the callback or, where texts have none, to where the account's go.
+    pub(crate) fn receipts_url(&self, message_id: Uuid) -> String {
+        match adapter(self.provider()).correlation() {
+            Correlation::CallbackUrl => self.callback(message_id),
+            Correlation::Reference => format!("{}/webhooks/token/status", self.gateway.url),
+        }
     }
 
     /// The call that sends a text with this id, changed by `change`.
