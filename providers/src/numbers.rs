@@ -85,9 +85,15 @@ pub trait Numbers {
     /// Where the account or the page cannot be put on the wire.
     fn list(&self, account: &Account, page: Option<&str>) -> Result<Request<Bytes>, http::Error>;
 
-    /// The numbers of that page. Short codes, and numbers outside of North America, are passed over.
+    /// The numbers of `page`, as it was asked for. Short codes, and numbers outside of North America, are passed over.
     ///
     /// # Errors
     /// Where the answer does not say.
-    fn listed(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<OwnNumbers, Unanswered>;
+    fn listed(
+        &self,
+        page: Option<&str>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<OwnNumbers, Unanswered>;
 }

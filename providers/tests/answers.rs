@@ -171,11 +171,16 @@ fn vonage_numbers_are_found_bought_listed_and_given_back() {
     let page = br#"{"count":2,"numbers":[{"country":"US","msisdn":"14155550100","cost":"0.67","type":"mobile-lvn","features":["SMS"]},{"country":"US","msisdn":"26262"}]}"#;
     assert_eq!(numbers.offered(ok, &headers, page), Ok(vec![phone("+14155550100")]));
     assert_eq!(numbers.offered(ok, &headers, b"{}"), Ok(vec![]));
-    let own = numbers.listed(ok, &headers, page).expect("a list");
+    let own = numbers.listed(None, ok, &headers, page).expect("a list");
     assert_eq!((own.numbers.len(), &*own.numbers[0].id, own.next_page), (1, "14155550100", None));
-    // Part of a list is not all of it.
-    let part = br#"{"count":101,"numbers":[{"country":"US","msisdn":"14155550100"}]}"#;
-    assert!(numbers.listed(ok, &headers, part).is_err());
+    let many = br#"{"count":201,"numbers":[{"country":"US","msisdn":"14155550100"}]}"#;
+    for (page, next) in [(None, Some("2")), (Some("2"), Some("3")), (Some("3"), None)] {
+        let own = numbers.listed(page, ok, &headers, many).expect("a list");
+        assert_eq!(own.next_page.as_deref(), next, "{page:?}");
+    }
+    // However many there are said to be, an empty page is the last one.
+    let empty = numbers.listed(None, ok, &headers, br#"{"count":201}"#).expect("a list");
+    assert_eq!((empty.numbers, empty.next_page), (vec![], None));
 
     let done = br#"{"error-code":"200","error-code-label":"success"}"#;
     assert_eq!(numbers.bought(ok, &headers, done), Ok(Purchase::Done));

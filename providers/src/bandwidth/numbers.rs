@@ -109,7 +109,13 @@ impl Numbers for Bandwidth {
         get(url, authorization(account)?)
     }
 
-    fn listed(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<OwnNumbers, Unanswered> {
+    fn listed(
+        &self,
+        _page: Option<&str>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<OwnNumbers, Unanswered> {
         let own = |phone: PhoneNumber| OwnNumber { id: national(&phone).to_owned(), phone };
         let numbers: Vec<_> = numbers(status, headers, body)?.into_iter().map(own).collect();
         let next_page = next_page(body);

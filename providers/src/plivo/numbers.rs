@@ -93,7 +93,13 @@ impl Numbers for Plivo {
         get(with_query(&format!("{}/Number/", url(account)), &pairs), authorization(account)?)
     }
 
-    fn listed(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<OwnNumbers, Unanswered> {
+    fn listed(
+        &self,
+        _page: Option<&str>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<OwnNumbers, Unanswered> {
         let Listed { objects, meta } = read(status, headers, body, no_code)?;
         let own = |own: &Number<'_>| {
             Some(OwnNumber { phone: bare_phone_number(&own.number)?, id: own.number.to_string() })

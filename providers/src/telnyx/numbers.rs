@@ -120,7 +120,13 @@ impl Numbers for Telnyx {
         get(url, bearer(&account.api_secret)?)
     }
 
-    fn listed(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<OwnNumbers, Unanswered> {
+    fn listed(
+        &self,
+        _page: Option<&str>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<OwnNumbers, Unanswered> {
         let Listed { data, meta } = read(status, headers, body, code)?;
         let own = |own: Own<'_>| {
             Some(OwnNumber { phone: phone_number(&own.phone_number)?, id: own.id.into_owned() })

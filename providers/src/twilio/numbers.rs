@@ -87,7 +87,13 @@ impl Numbers for Twilio {
         get(url, authorization(account)?)
     }
 
-    fn listed(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<OwnNumbers, Unanswered> {
+    fn listed(
+        &self,
+        _page: Option<&str>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<OwnNumbers, Unanswered> {
         let Incoming { incoming_phone_numbers, next_page_uri } = read(status, headers, body, code)?;
         let own = |own: Own<'_>| {
             Some(OwnNumber { phone: phone_number(&own.phone_number)?, id: own.sid.into_owned() })

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
-use muster_domain::error::{ErrorClass, SendError};
+use muster_domain::error::ErrorClass;
 use muster_domain::phone::PhoneNumber;
 use serde::Deserialize;
 
@@ -67,16 +67,22 @@ impl Numbers for Vonage {
         get(account, "/account/numbers", &query)
     }
 
-    /// Vonage counts all numbers and does not say which page this is, so that there is no next one to tell. Part of a
-    /// list is never taken for all of it.
-    fn listed(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Result<OwnNumbers, Unanswered> {
-        let page: Page<'_> = ask::read(status, headers, body, code_in)?;
-        if page.count > page.numbers.len() {
-            let error = SendError { class: ErrorClass::Unknown, code: "more-numbers".to_owned() };
-            return Err(Unanswered { error, retry_after_s: None });
-        }
+    /// Vonage counts all numbers, and does not say which page this is.
+    fn listed(
+        &self,
+        page: Option<&str>,
+        status: StatusCode,
+        headers: &HeaderMap,
+        body: &[u8],
+    ) -> Result<OwnNumbers, Unanswered> {
+        let listed: Page<'_> = ask::read(status, headers, body, code_in)?;
+        let index: usize = page.and_then(|page| page.parse().ok()).unwrap_or(1);
+        let is_last = listed.numbers.is_empty() || index.saturating_mul(PAGE_NUMBERS) >= listed.count;
         let own = |phone: PhoneNumber| OwnNumber { id: bare(&phone).to_owned(), phone };
-        Ok(OwnNumbers { numbers: page.phones().map(own).collect(), next_page: None })
+        Ok(OwnNumbers {
+            numbers: listed.phones().map(own).collect(),
+            next_page: (!is_last).then(|| (index + 1).to_string()),
+        })
     }
 }
 
