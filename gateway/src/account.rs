@@ -63,6 +63,8 @@ fn read(listed: Listed) -> Result<Account, Unanswered> {
         adapter: muster_providers::adapter(provider.ok_or(Unanswered::Unreadable("an account's provider"))?),
         credentials: muster_providers::Account {
             account_sid: listed.account_sid,
+            api_user: listed.api_user,
+            application_id: listed.application_id,
             api_secret: listed.api_secret.into(),
             webhook_key: listed.webhook_key.into(),
             base_url: Some(listed.base_url).filter(|url| !url.is_empty()),

@@ -17,7 +17,7 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Body;
 use muster_domain::provider::Provider;
-use muster_providers::{Verified, WebhookRequest};
+use muster_providers::{Forged, Verified, WebhookRequest};
 use muster_runtime::batch::Events;
 use muster_runtime::clock;
 
@@ -126,7 +126,7 @@ impl Webhooks {
         account.adapter.verify(&account.credentials, webhook).map_err(|forged| {
             self.counts.forged.add();
             tracing::warn!(account.id = %account.id, error = %forged, "a webhook was not believed");
-            StatusCode::FORBIDDEN
+            disbelieved(account.adapter.provider(), forged)
         })
     }
 
@@ -163,6 +163,16 @@ where
     }
 }
 
+/// The answer to a webhook that is not believed. Rare faults of Vonage's own leave the proof out; it tries again after
+/// a 5xx, with the proof, and never after a 4xx.
+fn disbelieved(provider: Provider, forged: Forged) -> StatusCode {
+    if (provider, forged) == (Provider::Vonage, Forged::Unsigned) {
+        StatusCode::SERVICE_UNAVAILABLE
+    } else {
+        StatusCode::FORBIDDEN
+    }
+}
+
 /// What a provider takes for "done, and nothing to say to the sender".
 fn accepted(provider: Provider, kind: Kind) -> Response<Full<Bytes>> {
     match (provider, kind) {
@@ -171,9 +181,11 @@ fn accepted(provider: Provider, kind: Kind) -> Response<Full<Bytes>> {
             response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static("text/xml"));
             response
         }
-        (Provider::Twilio, Kind::Status) | (Provider::Telnyx, Kind::Status | Kind::Inbound) => {
-            empty(StatusCode::OK)
-        }
+        (Provider::Twilio, Kind::Status)
+        | (
+            Provider::Telnyx | Provider::Bandwidth | Provider::Plivo | Provider::Vonage | Provider::Sinch,
+            Kind::Status | Kind::Inbound,
+        ) => empty(StatusCode::OK),
     }
 }
 

@@ -4,17 +4,32 @@ use std::fmt;
 
 use secrecy::SecretString;
 
-/// Credentials and addresses of one provider account. Its secrets are zeroized when it is dropped, and `Debug` hides them.
-#[derive(Clone)]
+/// Credentials and addresses of one provider account. What each provider calls them, and which of them it has,
+/// [`muster_domain::provider::Provider::account_fields`] says; a field that it does not have is empty. Its secrets are
+/// zeroized when it is dropped, and `Debug` hides them.
+#[derive(Clone, Default)]
 pub struct Account {
-    /// The provider's name of the account: Twilio's account SID; unused by Telnyx.
+    /// The provider's name of the account, such as Twilio's account SID.
     pub account_sid: String,
-    /// The secret that authenticates our calls: Twilio's auth token, Telnyx's API key.
+    /// Who calls, where that is not the account itself: Bandwidth's user name.
+    pub api_user: String,
+    /// The application at the provider that our numbers belong to: Bandwidth's.
+    pub application_id: String,
+    /// The secret that authenticates our calls, such as Twilio's auth token.
     pub api_secret: SecretString,
-    /// What webhooks are verified with: Twilio's auth token, Telnyx's base64 public key.
+    /// What webhooks are verified with, such as Telnyx's public key. The secret of our calls where the provider has no
+    /// other.
     pub webhook_key: SecretString,
-    /// Another base URL than the provider's own, set by an operator: a mock or a private gateway.
+    /// Another base URL than the provider's own, set by an operator: a mock or a private gateway. All calls go there,
+    /// whichever of the provider's hosts they would go to.
     pub base_url: Option<String>,
+}
+
+impl Account {
+    /// The base URL to call, where the provider's own is `own`.
+    pub(crate) fn base<'a>(&'a self, own: &'a str) -> &'a str {
+        self.base_url.as_deref().unwrap_or(own).trim_end_matches('/')
+    }
 }
 
 impl fmt::Debug for Account {

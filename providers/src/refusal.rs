@@ -9,7 +9,7 @@ use http::{HeaderMap, HeaderName, StatusCode};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::status::Fact;
 
-use crate::{Answer, edge};
+use crate::{Answer, Unanswered, edge};
 
 /// What a provider's error code means for the text it was given for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,12 +18,14 @@ pub(crate) enum Verdict {
     Permanent(ErrorClass),
     /// The same text may be accepted later.
     Passing(ErrorClass),
+    /// The text may have been accepted all the same.
+    Unclear(ErrorClass),
 }
 
 impl Verdict {
     pub(crate) fn class(self) -> ErrorClass {
         match self {
-            Self::Permanent(class) | Self::Passing(class) => class,
+            Self::Permanent(class) | Self::Passing(class) | Self::Unclear(class) => class,
         }
     }
 }
@@ -52,13 +54,15 @@ pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, code: Option<Code
         StatusCode::REQUEST_TIMEOUT => {
             Fact::Ambiguous(error(verdict.map_or(ErrorClass::Transient, Verdict::class)))
         }
-        StatusCode::TOO_MANY_REQUESTS => Fact::NotAccepted(error(match verdict {
-            Some(Verdict::Passing(class)) => class,
-            Some(Verdict::Permanent(_)) | None => ErrorClass::Rate,
-        })),
+        StatusCode::TOO_MANY_REQUESTS => match verdict {
+            Some(Verdict::Passing(class)) => Fact::NotAccepted(error(class)),
+            Some(Verdict::Unclear(class)) => Fact::Ambiguous(error(class)),
+            Some(Verdict::Permanent(_)) | None => Fact::NotAccepted(error(ErrorClass::Rate)),
+        },
         _ if status.is_client_error() => match verdict {
             Some(Verdict::Passing(class)) => Fact::NotAccepted(error(class)),
             Some(Verdict::Permanent(class)) => Fact::Refused(error(class)),
+            Some(Verdict::Unclear(class)) => Fact::Ambiguous(error(class)),
             None => Fact::Refused(error(undocumented(status))),
         },
         _ if status.is_server_error() => {
@@ -70,10 +74,26 @@ pub(crate) fn refused(status: StatusCode, headers: &HeaderMap, code: Option<Code
     Answer { fact, provider_message_id: None, retry_after_s }
 }
 
+/// The answer to a question about phones or numbers that ended in `status` without one.
+pub(crate) fn unanswered(status: StatusCode, headers: &HeaderMap, code: Option<Code>) -> Unanswered {
+    let Answer { fact, retry_after_s, .. } = refused(status, headers, code);
+    match fact {
+        Fact::Refused(error)
+        | Fact::NotAccepted(error)
+        | Fact::Ambiguous(error)
+        | Fact::ReceiptUndelivered(error) => Unanswered { error, retry_after_s },
+        Fact::Accepted | Fact::ReceiptSent | Fact::ReceiptDelivered => {
+            let error = SendError { class: ErrorClass::Unknown, code: String::new() };
+            Unanswered { error, retry_after_s }
+        }
+    }
+}
+
 /// Retrying blindly with a key that was refused is useless, so that is a refusal like any other.
 fn undocumented(status: StatusCode) -> ErrorClass {
     match status {
         StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN => ErrorClass::Credentials,
+        StatusCode::PAYMENT_REQUIRED => ErrorClass::Account,
         _ => ErrorClass::Unknown,
     }
 }
@@ -119,10 +139,19 @@ mod tests {
     }
 
     #[test]
+    fn a_code_that_leaves_it_open_never_permits_another_call() {
+        for status in 100..1000 {
+            let fact = fact(status, Some(Verdict::Unclear(ErrorClass::Transient)));
+            assert!(matches!(fact, Fact::Ambiguous(_)), "{status}");
+        }
+    }
+
+    #[test]
     fn credentials_are_told_by_status_where_no_code_tells() {
         let refused = |class, code: &str| Fact::Refused(SendError { class, code: code.into() });
         assert_eq!(fact(401, None), refused(ErrorClass::Credentials, "http-401"));
         assert_eq!(fact(403, None), refused(ErrorClass::Credentials, "http-403"));
+        assert_eq!(fact(402, None), refused(ErrorClass::Account, "http-402"));
         assert_eq!(fact(404, None), refused(ErrorClass::Unknown, "http-404"));
     }
 

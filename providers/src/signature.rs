@@ -1,7 +1,7 @@
 //! What webhook signatures share: HMAC and Ed25519, base64, and comparisons that take the same time
 //! whatever they find. Which bytes are signed is each provider's own business and stays in its file.
 
-use aws_lc_rs::{digest, hmac, signature};
+use aws_lc_rs::{constant_time, digest, hmac, signature};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
@@ -28,6 +28,16 @@ impl Hmac {
         STANDARD.encode(hmac::sign(&self.0, message))
     }
 
+    /// The signature of `message`, as bytes.
+    pub fn tag(&self, message: &[u8]) -> Vec<u8> {
+        hmac::sign(&self.0, message).as_ref().to_vec()
+    }
+
+    /// Whether `tag`, as bytes, is the signature of `message`.
+    pub fn tag_fits(&self, message: &[u8], tag: &[u8]) -> bool {
+        hmac::verify(&self.0, message, tag).is_ok()
+    }
+
     /// Whether `signature`, in base64, is the one of `message`.
     pub fn fits(&self, message: &[u8], signature: &[u8]) -> bool {
         let mut tag = [0; SIGNATURE_BYTES_MAX];
@@ -41,6 +51,17 @@ pub fn ed25519_fits(public_key: &str, message: &[u8], signature: &[u8]) -> bool 
     let Some(key) = decode(public_key.as_bytes(), &mut key) else { return false };
     let Some(sig) = decode(signature, &mut sig) else { return false };
     signature::UnparsedPublicKey::new(&signature::ED25519, key).verify(message, sig).is_ok()
+}
+
+/// The SHA-256 of `body`, in hexadecimal digits.
+pub fn sha256_hex(body: &[u8]) -> String {
+    let digest = digest::digest(&digest::SHA256, body);
+    digest.as_ref().iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// Whether the two are the same, in a time that does not tell where they differ.
+pub fn is_same(told: &[u8], ours: &[u8]) -> bool {
+    constant_time::verify_slices_are_equal(told, ours).is_ok()
 }
 
 /// Whether `hex` is the SHA-256 of `body`, in either case. The digest is public: it needs no constant time.
@@ -74,6 +95,9 @@ mod tests {
             assert!(!hmac.fits(b"massage", signature.as_bytes()));
             assert!(!hmac.fits(b"message", b""));
             assert!(!hmac.fits(b"message", &[b'A'; 1000]));
+            assert!(hmac.tag_fits(b"message", &hmac.tag(b"message")));
+            assert!(!hmac.tag_fits(b"massage", &hmac.tag(b"message")));
+            assert!(!hmac.tag_fits(b"message", b""));
         }
     }
 
@@ -81,6 +105,7 @@ mod tests {
     fn a_digest_is_compared_in_either_case() {
         let empty = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
         assert!(sha256_hex_fits(b"", empty));
+        assert_eq!(sha256_hex(b""), empty);
         assert!(sha256_hex_fits(b"", &empty.to_uppercase()));
         assert!(!sha256_hex_fits(b" ", empty));
         assert!(!sha256_hex_fits(b"", &empty[..63]));

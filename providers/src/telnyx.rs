@@ -1,23 +1,35 @@
 //! Telnyx Messaging: JSON requests, error codes as text, webhooks signed with Ed25519 over a timestamp and
 //! the body. Telnyx cannot be told how long a text is valid.
 
+mod codes;
+mod inquiry;
+mod lookup;
+mod numbers;
+
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, Request, StatusCode};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
 use secrecy::ExposeSecret as _;
 use serde::{Deserialize, Serialize};
 
+use crate::ask::{JSON, post};
+use crate::credentials::bearer;
 use crate::edge::{self, Media};
 use crate::refusal::{Code, Verdict, accepted, refused};
 use crate::signature::ed25519_fits;
 use crate::webhook::phone_number;
-use crate::{Account, Adapter, Answer, Forged, Text, Unreadable, Verified, WebhookEvent, WebhookRequest};
+use crate::{
+    Account, Adapter, Answer, Correlation, Forged, Inquiries, LookUps, Numbers, Text, Unreadable, Verified,
+    WebhookEvent, WebhookRequest,
+};
 
+use self::codes::verdict;
+
+const BASE_URL: &str = "https://api.telnyx.com";
 /// A webhook whose time is further from ours than this is not believed: it may be a replay.
 const AGE_S_MAX: u64 = 300;
 
@@ -30,19 +42,17 @@ impl Adapter for Telnyx {
     }
 
     fn base_url(&self) -> &'static str {
-        "https://api.telnyx.com"
+        BASE_URL
+    }
+
+    fn correlation(&self) -> Correlation {
+        Correlation::CallbackUrl
     }
 
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
-        let base = account.base_url.as_deref().unwrap_or(self.base_url()).trim_end_matches('/');
-        let mut bearer = HeaderValue::try_from(["Bearer ", account.api_secret.expose_secret()].concat())?;
-        bearer.set_sensitive(true);
         let mut body = Vec::with_capacity(256 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::from(text)).expect("strings and lists always serialize");
-        Request::post([base, "/v2/messages"].concat())
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/json"))
-            .header(AUTHORIZATION, bearer)
-            .body(Bytes::from(body))
+        post(format!("{}/messages", url(account)), bearer(&account.api_secret)?, JSON, body)
     }
 
     fn answer(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
@@ -52,11 +62,7 @@ impl Adapter for Telnyx {
                 Ok(_) | Err(_) => refused(status, headers, None),
             };
         }
-        let refusal = serde_json::from_slice::<Refusal<'_>>(body).ok();
-        let code = refusal
-            .and_then(|refusal| refusal.errors.into_iter().next())
-            .map(|error| Code { verdict: verdict(&error.code), text: error.code.into_owned() });
-        refused(status, headers, code)
+        refused(status, headers, code(body))
     }
 
     fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
@@ -84,6 +90,18 @@ impl Adapter for Telnyx {
             _ => receipt(payload)?,
         };
         Ok(vec![event])
+    }
+
+    fn inquiries(&self) -> Option<&dyn Inquiries> {
+        Some(self)
+    }
+
+    fn look_ups(&self) -> Option<&dyn LookUps> {
+        Some(self)
+    }
+
+    fn numbers(&self) -> Option<&dyn Numbers> {
+        Some(self)
     }
 }
 
@@ -178,62 +196,47 @@ struct Medium<'a> {
     url: Cow<'a, str>,
 }
 
-/// Telnyx's documented codes. `None`: not documented, or not when this was written.
-fn verdict(code: &str) -> Option<Verdict> {
-    use ErrorClass as E;
-    use Verdict::{Passing, Permanent};
-    Some(match code.parse::<u32>().ok()? {
-        10009 | 10010 | 20001..=20003 | 20006 | 20008 | 40311 | 40313 => Permanent(E::Credentials),
-        // Out of funds, over the profile's spend limit, profile disabled, country not enabled.
-        20012..=20014 | 20100 | 40309 | 40312 | 40314 | 40331 | 40333 => Permanent(E::Account),
-        10002 | 10016 | 40012 | 40310 => Permanent(E::InvalidRecipient),
-        40001 => Permanent(E::Landline),
-        40300 => Permanent(E::OptedOut),
-        40002 | 40003 | 40009 | 40015 | 40017 | 40302 | 40304 | 40316 | 40317 | 40322 | 40328 => {
-            Permanent(E::Content)
-        }
-        40013 | 40100 | 40305..=40308 | 40315 | 40321 | 40325 => Permanent(E::SenderNumber),
-        // The number is still being set up.
-        40320 => Passing(E::SenderNumber),
-        40010 | 40019 | 40329 | 40330 => Permanent(E::Registration),
-        // 40318: the queue is full.
-        10011 | 40011 | 40018 | 40318 => Passing(E::Rate),
-        40016 => Passing(E::Cap),
-        10007 | 10008 | 10037 | 40004 | 40006 | 40008 => Passing(E::Transient),
-        40005 | 40014 => Permanent(E::Expired),
-        // One-time passwords to this phone are held back for a day.
-        40020 => Permanent(E::Blocked),
-        10004 | 10005 | 10015 | 10023 | 10025..=10029 | 10032 | 10033 | 40301 | 40319 => {
-            Permanent(E::BadRequest)
-        }
-        _ => return None,
-    })
-}
-
 fn receipt(payload: Payload<'_>) -> Result<WebhookEvent, Unreadable> {
     let state = payload.to.first().and_then(|to| to.status.as_deref());
     let state = state.ok_or(Unreadable("no state of the recipient"))?;
-    let undelivered = |otherwise| Some(Fact::ReceiptUndelivered(receipt_error(&payload, state, otherwise)));
-    let fact = match state {
+    let error = payload.errors.iter().flatten().next();
+    let fact = fact(state, error.map(|error| error.code.as_ref()));
+    let provider_message_id = edge::webhook_message_id(&payload.id)?;
+    Ok(WebhookEvent::Receipt { reference: None, fact, provider_message_id, state: edge::state(state) })
+}
+
+/// What a state means, in receipts and in messages. `None`: Telnyx does not document it.
+fn fact(state: &str, code: Option<&str>) -> Option<Fact> {
+    let undelivered = |otherwise| Some(Fact::ReceiptUndelivered(receipt_error(state, code, otherwise)));
+    match state {
         // Unconfirmed is where Telnyx stops asking; the text was handed to the carrier all the same.
         "queued" | "sending" | "sent" | "delivery_unconfirmed" => Some(Fact::ReceiptSent),
         "delivered" => Some(Fact::ReceiptDelivered),
         "delivery_failed" | "sending_failed" => undelivered(ErrorClass::Unknown),
         "expired" => undelivered(ErrorClass::Expired),
         _ => None,
-    };
-    let provider_message_id = edge::webhook_message_id(&payload.id)?;
-    Ok(WebhookEvent::Receipt { fact, provider_message_id, state: edge::state(state) })
+    }
 }
 
-fn receipt_error(payload: &Payload<'_>, state: &str, otherwise: ErrorClass) -> SendError {
-    match payload.errors.iter().flatten().next().filter(|error| edge::is_code(&error.code)) {
-        Some(error) => SendError {
-            class: verdict(&error.code).map_or(otherwise, Verdict::class),
-            code: error.code.clone().into_owned(),
-        },
+fn receipt_error(state: &str, code: Option<&str>, otherwise: ErrorClass) -> SendError {
+    match code.filter(|code| edge::is_code(code)) {
+        Some(code) => {
+            SendError { class: verdict(code).map_or(otherwise, Verdict::class), code: code.to_owned() }
+        }
         None => SendError { class: otherwise, code: state.to_owned() },
     }
+}
+
+/// The URL that the API is under.
+fn url(account: &Account) -> String {
+    format!("{}/v2", account.base(BASE_URL))
+}
+
+/// The code in the answer to something that was refused.
+fn code(body: &[u8]) -> Option<Code> {
+    let refusal: Refusal<'_> = serde_json::from_slice(body).ok()?;
+    let error = refusal.errors.into_iter().next()?;
+    Some(Code { verdict: verdict(&error.code), text: error.code.into_owned() })
 }
 
 fn reply(payload: Payload<'_>) -> Result<WebhookEvent, Unreadable> {

@@ -1,12 +1,14 @@
 //! Twilio Programmable Messaging: form-encoded requests, numeric error codes, webhooks signed with
 //! HMAC-SHA1 over the URL and the parameters.
 
+mod codes;
+mod inquiry;
+mod lookup;
+mod numbers;
+
 use std::borrow::Cow;
 
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
@@ -14,12 +16,20 @@ use muster_domain::status::Fact;
 use secrecy::ExposeSecret as _;
 use serde::Deserialize;
 
+use crate::ask::{FORM, post, segment};
+use crate::credentials::basic;
 use crate::edge::{self, Media};
 use crate::refusal::{Code, Verdict, accepted, refused};
 use crate::signature::{Hmac, sha256_hex_fits};
 use crate::webhook::phone_number;
-use crate::{Account, Adapter, Answer, Forged, Text, Unreadable, Verified, WebhookEvent, WebhookRequest};
+use crate::{
+    Account, Adapter, Answer, Correlation, Forged, Inquiries, LookUps, Numbers, Text, Unreadable, Verified,
+    WebhookEvent, WebhookRequest,
+};
 
+use self::codes::verdict;
+
+const BASE_URL: &str = "https://api.twilio.com";
 /// Twilio holds a text back for ten hours at most.
 const VALIDITY_S_MAX: u32 = 36_000;
 
@@ -32,16 +42,16 @@ impl Adapter for Twilio {
     }
 
     fn base_url(&self) -> &'static str {
-        "https://api.twilio.com"
+        BASE_URL
+    }
+
+    fn correlation(&self) -> Correlation {
+        Correlation::CallbackUrl
     }
 
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
-        let base = account.base_url.as_deref().unwrap_or(self.base_url()).trim_end_matches('/');
-        let sid = form_urlencoded::byte_serialize(account.account_sid.as_bytes()).collect::<String>();
-        Request::post(format!("{base}/2010-04-01/Accounts/{sid}/Messages.json"))
-            .header(CONTENT_TYPE, HeaderValue::from_static("application/x-www-form-urlencoded"))
-            .header(AUTHORIZATION, basic(account)?)
-            .body(Bytes::from(form(text)))
+        let url = format!("{}/Messages.json", url(account));
+        post(url, authorization(account)?, FORM, form(text))
     }
 
     fn answer(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer {
@@ -51,9 +61,7 @@ impl Adapter for Twilio {
         {
             return accepted(&created.sid);
         }
-        let code = serde_json::from_slice::<Refusal>(body).ok().filter(|_| !status.is_success());
-        let code = code.map(|Refusal { code }| Code { text: code.to_string(), verdict: verdict(code) });
-        refused(status, headers, code)
+        refused(status, headers, if status.is_success() { None } else { code(body) })
     }
 
     fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
@@ -84,6 +92,18 @@ impl Adapter for Twilio {
         };
         Ok(vec![event])
     }
+
+    fn inquiries(&self) -> Option<&dyn Inquiries> {
+        Some(self)
+    }
+
+    fn look_ups(&self) -> Option<&dyn LookUps> {
+        Some(self)
+    }
+
+    fn numbers(&self) -> Option<&dyn Numbers> {
+        Some(self)
+    }
 }
 
 /// The answer to an accepted text, as far as it matters.
@@ -99,14 +119,19 @@ struct Refusal {
     code: u32,
 }
 
-fn basic(account: &Account) -> Result<HeaderValue, http::Error> {
-    let pair = format!("{}:{}", account.account_sid, account.api_secret.expose_secret());
-    let mut header = String::with_capacity("Basic ".len() + pair.len().div_ceil(3) * 4);
-    header.push_str("Basic ");
-    STANDARD.encode_string(pair, &mut header);
-    let mut header = HeaderValue::try_from(header)?;
-    header.set_sensitive(true);
-    Ok(header)
+/// The URL that all of the account is under.
+fn url(account: &Account) -> String {
+    format!("{}/2010-04-01/Accounts/{}", account.base(BASE_URL), segment(&account.account_sid))
+}
+
+fn authorization(account: &Account) -> Result<HeaderValue, http::Error> {
+    basic(&account.account_sid, &account.api_secret)
+}
+
+/// The code in the answer to something that was refused.
+fn code(body: &[u8]) -> Option<Code> {
+    let Refusal { code } = serde_json::from_slice(body).ok()?;
+    Some(Code { text: code.to_string(), verdict: verdict(code) })
 }
 
 fn form(text: &Text<'_>) -> String {
@@ -124,49 +149,6 @@ fn form(text: &Text<'_>) -> String {
     form.push_str("&ValidityPeriod=");
     form.push_str(&text.validity_s.clamp(1, VALIDITY_S_MAX).to_string());
     form
-}
-
-/// Twilio's documented codes. `None`: not documented, or not when this was written; Twilio may add some.
-fn verdict(code: u32) -> Option<Verdict> {
-    use ErrorClass as E;
-    use Verdict::{Passing, Permanent};
-    Some(match code {
-        20003 | 20005 | 20006 | 20403 => Permanent(E::Credentials),
-        20404 => Permanent(E::BadRequest),
-        20429 => Passing(E::Rate),
-        20500 | 20503 => Passing(E::Transient),
-        21211 | 21214 | 21217 | 21604 | 63024 | 21612 => Permanent(E::InvalidRecipient),
-        21614 => Permanent(E::Landline),
-        21610 => Permanent(E::OptedOut),
-        // Trial accounts may only text verified numbers; countries have to be enabled one by one.
-        21408 | 21215 | 21608 | 21219 | 14111 => Permanent(E::Account),
-        21606 | 21212 | 21601 | 21607 | 21616 | 21657 | 21659 | 21660 => Permanent(E::SenderNumber),
-        21621 | 21622 | 21701..=21705 => Permanent(E::SenderNumber),
-        // The sender's queue at Twilio is full.
-        21611 | 30001 => Passing(E::Rate),
-        21602 | 21603 | 21609 | 21619 | 21624 | 21658 => Permanent(E::BadRequest),
-        21617 | 21618 | 21620 | 21623 => Permanent(E::Content),
-        30002 => Permanent(E::Account),
-        // Switched off or out of reach.
-        30003 => Passing(E::Transient),
-        30004 => Permanent(E::Blocked),
-        30005 => Permanent(E::InvalidRecipient),
-        30006 => Permanent(E::Landline),
-        30007 => Permanent(E::Content),
-        // "Unknown error" is what Twilio itself calls it.
-        30008 => Permanent(E::Unknown),
-        30009 | 30010 => Permanent(E::BadRequest),
-        30011 | 30019 => Permanent(E::Content),
-        30017 | 30410 | 30450 => Passing(E::Transient),
-        30018 | 30024 | 30032 | 30033 | 30034 => Permanent(E::Registration),
-        // The number is still being registered with the carriers: minutes.
-        30035 => Passing(E::Registration),
-        30022 | 63017 | 63018 => Passing(E::Rate),
-        // 30025 and 30026 warn that half and 70 % of the day's cap are used.
-        30023 | 30025 | 30026 | 30027 => Passing(E::Cap),
-        30036 => Permanent(E::Expired),
-        _ => return None,
-    })
 }
 
 type Parameters<'a> = Vec<(Cow<'a, str>, Cow<'a, str>)>;
@@ -221,15 +203,18 @@ fn body_sha256(url: &str) -> Option<&str> {
 }
 
 fn receipt(provider_message_id: String, state: &str, parameters: &Parameters<'_>) -> WebhookEvent {
-    let fact = match state {
+    let fact = fact(state, value(parameters, "ErrorCode"));
+    WebhookEvent::Receipt { reference: None, fact, provider_message_id, state: edge::state(state) }
+}
+
+/// What a state means, in receipts and in lists. `None`: Twilio does not document it.
+fn fact(state: &str, code: Option<&str>) -> Option<Fact> {
+    match state {
         "accepted" | "scheduled" | "queued" | "sending" | "sent" => Some(Fact::ReceiptSent),
         "delivered" | "partially_delivered" | "read" => Some(Fact::ReceiptDelivered),
-        "undelivered" | "failed" | "canceled" => {
-            Some(Fact::ReceiptUndelivered(receipt_error(state, value(parameters, "ErrorCode"))))
-        }
+        "undelivered" | "failed" | "canceled" => Some(Fact::ReceiptUndelivered(receipt_error(state, code))),
         _ => None,
-    };
-    WebhookEvent::Receipt { fact, provider_message_id, state: edge::state(state) }
+    }
 }
 
 fn receipt_error(state: &str, code: Option<&str>) -> SendError {

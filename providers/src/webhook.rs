@@ -3,6 +3,8 @@
 use muster_domain::phone::PhoneNumber;
 use muster_domain::status::Fact;
 
+use crate::Reference;
+
 /// A webhook as it arrived.
 #[derive(Clone, Copy, Debug)]
 pub struct WebhookRequest<'a> {
@@ -57,8 +59,11 @@ pub struct Unreadable(pub &'static str);
 /// One thing a webhook tells.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum WebhookEvent {
-    /// What became of a text that we sent. Which one, the callback URL says.
+    /// What became of a text that we sent. Which one, the callback URL says or, where the provider has none for each
+    /// text, the reference.
     Receipt {
+        /// Our own name of the attempt, where the provider gives it back in the webhook itself and it is one.
+        reference: Option<Reference>,
         /// What it means for the message. `None`: a state that the provider does not document; kept and counted.
         fact: Option<Fact>,
         /// The provider's own id of the text.
@@ -89,4 +94,26 @@ pub(crate) fn phone_number(e164: &str) -> Option<PhoneNumber> {
     let digits = e164.strip_prefix("+1")?;
     let plausible = digits.len() == 10 && digits.bytes().all(|byte| byte.is_ascii_digit());
     plausible.then(|| PhoneNumber::from_e164_trusted(e164))
+}
+
+/// The same of a number that may be written without the `+`, such as `12025550123`.
+pub(crate) fn bare_phone_number(told: &str) -> Option<PhoneNumber> {
+    phone_number(&["+", told.strip_prefix('+').unwrap_or(told)].concat())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_are_read_with_and_without_their_plus() {
+        for told in ["12025550123", "+12025550123"] {
+            let phone = bare_phone_number(told).expect("a number");
+            assert_eq!(phone.as_e164(), "+12025550123");
+        }
+        let others = ["", "+", "++12025550123", "2025550123", "26262", "447700900123", "1202555012\u{663}"];
+        for told in others.into_iter().chain(["12025550123\0", " 12025550123", "ACME"]) {
+            assert_eq!(bare_phone_number(told), None, "{told:?}");
+        }
+    }
 }

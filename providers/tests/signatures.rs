@@ -3,7 +3,6 @@
 use http::{HeaderMap, HeaderName, HeaderValue};
 use muster_domain::provider::Provider;
 use muster_providers::{Account, Forged, WebhookRequest, adapter};
-use secrecy::SecretString;
 
 const TWILIO_TOKEN: &str = "12345678901234567890123456789012";
 const STATUS_URL: &str = "https://gw.muster.example/hooks/twilio/t1/status?tenant=acme";
@@ -22,7 +21,7 @@ fn twilio(url: &str, body: &str, signature: &str) -> Result<(), Forged> {
         account_sid: "AC00000000000000000000000000000001".into(),
         api_secret: TWILIO_TOKEN.into(),
         webhook_key: TWILIO_TOKEN.into(),
-        base_url: None,
+        ..Account::default()
     };
     let headers = headers(&[("x-twilio-signature", signature)]);
     let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s: 0 };
@@ -86,12 +85,8 @@ const TELNYX_SIGNATURE: &str =
 const TELNYX_SIGNED_S: i64 = 1_700_000_000;
 
 fn telnyx(body: &str, timestamp: &str, now_s: i64) -> Result<(), Forged> {
-    let account = Account {
-        account_sid: String::new(),
-        api_secret: SecretString::default(),
-        webhook_key: "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=".into(),
-        base_url: None,
-    };
+    let account =
+        Account { webhook_key: "A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=".into(), ..Account::default() };
     let headers = headers(&[("telnyx-signature-ed25519", TELNYX_SIGNATURE), ("telnyx-timestamp", timestamp)]);
     let url = "https://gw.muster.example/hooks/telnyx/t1";
     let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s };
@@ -115,4 +110,148 @@ fn telnyx_webhooks_are_believed_for_five_minutes_either_way() {
         assert_eq!(telnyx(TELNYX_BODY, "1700000000", TELNYX_SIGNED_S + away_s), expected, "{away_s}");
     }
     assert_eq!(telnyx(TELNYX_BODY, "-9223372036854775808", i64::MAX), Err(Forged::Stale));
+}
+
+const PLIVO_URL: &str = "https://gw.muster.example/hooks/plivo/t1";
+const PLIVO_FORM: &str = "MessageUUID=a3ade4da-7028-11eb-9c24-0242ac110004&To=12025550123&From=14155550100\
+    &Status=delivered&Units=1&ErrorCode=000&Type=sms";
+
+fn plivo(url: &str, body: &str, name: &'static str, signature: &str) -> Result<(), Forged> {
+    let account = Account { webhook_key: "ZGFyayBzaWRlIG9mIHRoZSBtb29u".into(), ..Account::default() };
+    let headers = headers(&[(name, signature), ("x-plivo-signature-v3-nonce", "05429567804466091622")]);
+    let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s: 0 };
+    adapter(Provider::Plivo).verify(&account, request).map(|_| ())
+}
+
+#[test]
+fn plivo_receipts_by_the_token_of_the_account_or_of_the_one_above() {
+    let signature = "W7dlC3TY6Dxpt97cOfJXKVWKx6+Rk7bjQxcQNehM2dE=";
+    for name in ["x-plivo-signature-v3", "x-plivo-signature-ma-v3"] {
+        assert_eq!(plivo(PLIVO_URL, PLIVO_FORM, name, signature), Ok(()));
+        let one_of = format!("AAAA, {signature}");
+        assert_eq!(plivo(PLIVO_URL, PLIVO_FORM, name, &one_of), Ok(()));
+        let other = PLIVO_FORM.replace("delivered", "failed");
+        assert_eq!(plivo(PLIVO_URL, &other, name, signature), Err(Forged::WrongSignature));
+    }
+}
+
+#[test]
+fn plivo_urls_with_a_query() {
+    let (url, name) = (format!("{PLIVO_URL}?tenant=acme&b=2&a=1"), "x-plivo-signature-v3");
+    let signature = "T9Fyx5B9kymHLXA97QFni2ktcl+ew/apZ3r82ecqX9o=";
+    assert_eq!(plivo(&url, PLIVO_FORM, name, signature), Ok(()));
+    assert_eq!(plivo(&url.replace("a=1", "a=2"), PLIVO_FORM, name, signature), Err(Forged::WrongSignature));
+    let url = format!("{PLIVO_URL}?tenant=acme");
+    assert_eq!(plivo(&url, "", name, "EHIoH+EXY4Gr0BClV5tTS+POUedjT2PaE32XT1GKIvg="), Ok(()));
+}
+
+/// The second version does not cover what a webhook says.
+#[test]
+fn plivo_signatures_of_the_second_version_are_none() {
+    let signature = "ANwz29U3tHMdV592fUVMKUWiMgMPP/AjdiPjT/+sFVY=";
+    let found = plivo(PLIVO_URL, PLIVO_FORM, "x-plivo-signature-v2", signature);
+    assert_eq!(found, Err(Forged::Unsigned));
+    let found = plivo(PLIVO_URL, PLIVO_FORM, "x-plivo-signature-v3", signature);
+    assert_eq!(found, Err(Forged::WrongSignature));
+}
+
+#[test]
+fn bandwidth_callbacks() {
+    let verify = |webhook_key: &str, told: &str| {
+        let account = Account { webhook_key: webhook_key.into(), ..Account::default() };
+        let headers = headers(&[("authorization", told)]);
+        let request =
+            WebhookRequest { url: "https://gw.muster.example/", headers: &headers, body: b"[]", now_s: 0 };
+        adapter(Provider::Bandwidth).verify(&account, request).map(|_| ())
+    };
+    let genuine = "Basic bXVzdGVyLWhvb2s6eHh2M2pQc1BSMg==";
+    assert_eq!(verify("muster-hook:xxv3jPsPR2", genuine), Ok(()));
+    for key in ["muster-hook:xxv3jPsPR3", "muster-hook", "", ":"] {
+        assert_eq!(verify(key, genuine), Err(Forged::WrongSignature), "{key}");
+    }
+    for told in ["Basic bXVzdGVyLWhvb2s6eHh2M2pQc1BSMw==", "Basic ", "Bearer xxv3jPsPR2", &genuine[..20]] {
+        assert_eq!(verify("muster-hook:xxv3jPsPR2", told), Err(Forged::WrongSignature), "{told}");
+    }
+}
+
+const VONAGE_BODY: &str = r#"{"message_uuid":"aaaaaaaa-bbbb-cccc-dddd-0123456789ab","to":"12025550123","from":"14155550100","timestamp":"2023-11-14T22:13:20Z","status":"delivered","channel":"sms","client_ref":"m-1"}"#;
+const VONAGE_TOKEN: &str = "eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.eyJpYXQiOjE3MDAwMDAwMDAsImp0aSI6ImM1YmE4ZjI0LTFhMTQtNGMxMC1iZmRmLTNmYmU4Y2U1MTFiNSIsImlzcyI6IlZvbmFnZSIsInBheWxvYWRfaGFzaCI6IjlkNzA0YTljYzRiZTY4NTM4ODliNjM2MDRmNDIxNmY3MGE3OWM4YzdhYWZhOTQyYWE0MTcwODYyNDQzMzM3YmIiLCJhcGlfa2V5IjoiYTFiMmMzZCIsImFwcGxpY2F0aW9uX2lkIjoiYWFhYWFhYWEtYmJiYi1jY2NjLWRkZGQtMDEyMzQ1Njc4OWFiIn0.APpMz8MqhLn4dasKgm_d0uSh0KFYOPPLrrEWmBIOqc4";
+const VONAGE_SIGNED_S: i64 = 1_700_000_000;
+
+fn vonage(api_key: &str, secret: &str, body: &str, now_s: i64) -> Result<(), Forged> {
+    let account =
+        Account { account_sid: api_key.to_owned(), webhook_key: secret.into(), ..Account::default() };
+    let headers = headers(&[("authorization", &format!("Bearer {VONAGE_TOKEN}"))]);
+    let url = "https://gw.muster.example/hooks/vonage/t1";
+    let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s };
+    adapter(Provider::Vonage).verify(&account, request).map(|_| ())
+}
+
+#[test]
+fn vonage_receipts() {
+    let (key, secret, now_s) = ("a1b2c3d", "MUSTER-vonage-signature-secret-0123456789", VONAGE_SIGNED_S);
+    assert_eq!(vonage(key, secret, VONAGE_BODY, now_s), Ok(()));
+    assert_eq!(vonage("a1b2c3e", secret, VONAGE_BODY, now_s), Err(Forged::WrongAccount));
+    let other_secret = secret.replace('9', "8");
+    assert_eq!(vonage(key, &other_secret, VONAGE_BODY, now_s), Err(Forged::WrongSignature));
+    let other_body = VONAGE_BODY.replace("delivered", "rejected");
+    assert_eq!(vonage(key, secret, &other_body, now_s), Err(Forged::WrongSignature));
+}
+
+/// Five minutes before, for clocks that differ; a day after, for as long as Vonage tries again.
+#[test]
+fn vonage_webhooks_are_believed_for_a_day() {
+    let (key, secret) = ("a1b2c3d", "MUSTER-vonage-signature-secret-0123456789");
+    for (away_s, expected) in
+        [(86_700, Ok(())), (-300, Ok(())), (86_701, Err(Forged::Stale)), (-301, Err(Forged::Stale))]
+    {
+        assert_eq!(vonage(key, secret, VONAGE_BODY, VONAGE_SIGNED_S + away_s), expected, "{away_s}");
+    }
+    for now_s in [i64::MIN, i64::MAX] {
+        assert_eq!(vonage(key, secret, VONAGE_BODY, now_s), Err(Forged::Stale));
+    }
+}
+
+const SINCH_BODY: &str = r#"{"type":"recipient_delivery_report_sms","batch_id":"01FC66621XXXXX119Z8PMV1QPQ","recipient":"+12025550123","code":0,"status":"Delivered","at":"2023-11-14T22:13:20.000Z"}"#;
+const SINCH_SIGNED_S: i64 = 1_700_000_000;
+
+fn sinch(body: &str, nonce: &str, timestamp: &str, algorithm: &str, now_s: i64) -> Result<(), Forged> {
+    let account = Account { webhook_key: "muster-sinch-webhook-secret".into(), ..Account::default() };
+    let headers = headers(&[
+        ("x-sinch-webhook-signature", "cFtcoofqnqW/tvX+5mvSLiN+opcCN963PpKAkeCU6eM="),
+        ("x-sinch-webhook-signature-nonce", nonce),
+        ("x-sinch-webhook-signature-timestamp", timestamp),
+        ("x-sinch-webhook-signature-algorithm", algorithm),
+    ]);
+    let url = "https://gw.muster.example/hooks/sinch/t1";
+    let request = WebhookRequest { url, headers: &headers, body: body.as_bytes(), now_s };
+    adapter(Provider::Sinch).verify(&account, request).map(|_| ())
+}
+
+#[test]
+fn sinch_receipts() {
+    let (nonce, signed, algorithm) = ("01FJA8B4A7BM43YGWSG9GBV067", "1700000000", "HmacSHA256");
+    assert_eq!(sinch(SINCH_BODY, nonce, signed, algorithm, SINCH_SIGNED_S), Ok(()));
+    let forged = [
+        sinch(&format!("{SINCH_BODY} "), nonce, signed, algorithm, SINCH_SIGNED_S),
+        sinch(SINCH_BODY, "01FJA8B4A7BM43YGWSG9GBV068", signed, algorithm, SINCH_SIGNED_S),
+        sinch(SINCH_BODY, nonce, "1700000001", algorithm, SINCH_SIGNED_S),
+        sinch(SINCH_BODY, nonce, signed, "HmacSHA1", SINCH_SIGNED_S),
+        sinch(SINCH_BODY, nonce, signed, "none", SINCH_SIGNED_S),
+    ];
+    assert_eq!(forged, [Err(Forged::WrongSignature); 5]);
+}
+
+/// Five minutes before, for clocks that differ; two days after, for as long as Sinch tries again.
+#[test]
+fn sinch_webhooks_are_believed_for_two_days() {
+    let at = |now_s| sinch(SINCH_BODY, "01FJA8B4A7BM43YGWSG9GBV067", "1700000000", "HmacSHA256", now_s);
+    for (away_s, expected) in
+        [(172_800, Ok(())), (-300, Ok(())), (172_801, Err(Forged::Stale)), (-301, Err(Forged::Stale))]
+    {
+        assert_eq!(at(SINCH_SIGNED_S + away_s), expected, "{away_s}");
+    }
+    for now_s in [i64::MIN, i64::MAX] {
+        assert_eq!(at(now_s), Err(Forged::Stale));
+    }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use muster_domain::id::ProviderAccountId;
 use muster_domain::provider::Provider;
 use muster_proto::internal::v1::Account as Listed;
-use muster_providers::Adapter;
+use muster_providers::{Adapter, Reference};
 use muster_runtime::clock;
 use muster_runtime::directory::{ACCOUNT_AGE_MAX, Directory, Kept, Unanswered};
 use uuid::Uuid;
@@ -29,7 +29,7 @@ pub(crate) struct Account {
 
 impl Account {
     /// Where the receipts of a message's attempt go.
-    pub(crate) fn status_callback(&self, message: Uuid, attempt: u32) -> String {
+    pub(crate) fn status_callback(&self, Reference { message, attempt }: Reference) -> String {
         format!("{}?m={message}&a={attempt}", self.callback)
     }
 }
@@ -86,6 +86,8 @@ fn read(listed: Listed, public_base_url: &str) -> Result<Account, Unanswered> {
         callback: format!("{public_base_url}/webhooks/{}/status", listed.webhook_token),
         credentials: muster_providers::Account {
             account_sid: listed.account_sid,
+            api_user: listed.api_user,
+            application_id: listed.application_id,
             api_secret: listed.api_secret.into(),
             webhook_key: listed.webhook_key.into(),
             base_url: Some(listed.base_url).filter(|url| !url.is_empty()),

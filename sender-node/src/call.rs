@@ -7,7 +7,7 @@ use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::phone::PhoneNumber;
 use muster_domain::status::Fact;
 use muster_proto::internal::v1::{self, ClaimedMessage, Event, event};
-use muster_providers::{Answer, Text};
+use muster_providers::{Answer, Reference, Text};
 use muster_runtime::clock;
 use muster_runtime::frame::{WireFact, id_from};
 use uuid::Uuid;
@@ -61,7 +61,10 @@ impl Outcome {
 }
 
 async fn ask(message: &ClaimedMessage, account: &Arc<Account>, pool: &Pool, window: &Window) -> Answer {
-    let id = id_from(&message.message_id).unwrap_or(Uuid::nil());
+    let reference = Reference {
+        message: id_from(&message.message_id).unwrap_or(Uuid::nil()),
+        attempt: u16::try_from(message.attempt).unwrap_or(u16::MAX),
+    };
     let to = PhoneNumber::from_e164_trusted(message.to.as_str());
     let from = PhoneNumber::from_e164_trusted(message.from.as_str());
     let text = Text {
@@ -69,8 +72,10 @@ async fn ask(message: &ClaimedMessage, account: &Arc<Account>, pool: &Pool, wind
         from: &from,
         body: &message.body,
         media_urls: &message.media_urls,
-        status_callback: &account.status_callback(id, message.attempt),
+        status_callback: &account.status_callback(reference),
+        reference,
         validity_s: message.validity_s,
+        now_s: clock::now_us().div_euclid(1_000_000),
     };
     let Ok(request) = account.adapter.request(&account.credentials, &text) else {
         return failed(Failure::Unsendable);

@@ -6,6 +6,7 @@ mod circuits;
 mod consent;
 mod control;
 mod conveyor;
+mod dialects;
 mod discovery;
 mod fields;
 mod grants;

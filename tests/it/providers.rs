@@ -20,7 +20,14 @@ async fn nobody_is_texted_twice_when_providers_are_slow_busy_or_broken() -> Resu
     })
     .await?;
     let mut campaigns = Vec::new();
-    for provider in [Provider::Twilio, Provider::Telnyx] {
+    for provider in [
+        Provider::Twilio,
+        Provider::Telnyx,
+        Provider::Bandwidth,
+        Provider::Plivo,
+        Provider::Vonage,
+        Provider::Sinch,
+    ] {
         let (organization, list) = scene::organization(&stack, provider, 200).await?;
         let campaign = organization.draft(CampaignMode::Broadcast, &list, TEMPLATE).await?;
         organization.client.start(&campaign).await?;

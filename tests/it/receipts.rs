@@ -35,7 +35,7 @@ async fn receipts_may_come_before_the_answer_twice_and_out_of_order() -> Result<
 fn receipt(organization: &Organization, message: &str, state: &str) -> Result<ReceiptSpec> {
     let id = message.rsplit('/').next().context("a name")?;
     Ok(ReceiptSpec {
-        provider: if organization.provider == Provider::Twilio { "twilio" } else { "telnyx" }.to_owned(),
+        provider: organization.provider.as_str_name().trim_start_matches("PROVIDER_").to_lowercase(),
         account_sid: organization.account_sid.clone(),
         state: state.to_owned(),
         message_id: Some(Uuid::parse_str(id)?),

@@ -34,6 +34,8 @@ impl Directory {
             tenant_id: frame::id_bytes(account.tenant),
             provider: u32::from(account.provider.unsigned_abs()),
             account_sid: account.account_sid,
+            api_user: account.api_user,
+            application_id: account.application_id,
             api_secret: secrets.api_secret.expose_secret().to_owned(),
             webhook_key: secrets.webhook_key.expose_secret().to_owned(),
             base_url: account.base_url.unwrap_or_default(),

@@ -5,7 +5,7 @@ use muster_domain::provider::Provider;
 use muster_proto::v1::provider_account_service_server::ProviderAccountService;
 use muster_proto::v1::{
     CreateProviderAccountRequest, GetProviderAccountRequest, ListProviderAccountsRequest,
-    ListProviderAccountsResponse, Provider as WireProvider, ProviderAccount, UpdateProviderAccountRequest,
+    ListProviderAccountsResponse, ProviderAccount, UpdateProviderAccountRequest,
 };
 use muster_runtime::access::Caller;
 use muster_runtime::key::{KeyHash, random_secret};
@@ -28,7 +28,8 @@ const CREDENTIAL_CHARS_MAX: usize = 500;
 /// How often an update is tried while others change the same account.
 const UPDATE_TRIES: usize = 5;
 /// What an update may change.
-const MUTABLE: [&str; 5] = ["display_name", "account_sid", "api_secret", "webhook_key", "base_url"];
+const MUTABLE: [&str; 7] =
+    ["display_name", "account_sid", "api_user", "application_id", "api_secret", "webhook_key", "base_url"];
 
 /// What a caller gives to be kept: the secrets apart from the rest, so that they are zeroized whatever comes next.
 struct Given {
@@ -56,9 +57,9 @@ impl Api {
     async fn encode_account(&self, account: Account) -> Result<ProviderAccount> {
         let secrets = self.secrets.open(&account.name(), &account.sealed).await?;
         let base = self.config.public_base_url.trim_end_matches('/');
-        let inbound_webhook_url =
-            format!("{base}/webhooks/{}/inbound", secrets.webhook_token.expose_secret());
-        Ok(ProviderAccount { inbound_webhook_url, ..encode(account) })
+        let webhook_url = |kind| format!("{base}/webhooks/{}/{kind}", secrets.webhook_token.expose_secret());
+        let (inbound_webhook_url, status_webhook_url) = (webhook_url("inbound"), webhook_url("status"));
+        Ok(ProviderAccount { inbound_webhook_url, status_webhook_url, ..encode(account) })
     }
 
     /// The same among others, whom it must not hide: where its secrets cannot be opened, it says so.
@@ -74,28 +75,30 @@ impl Api {
 
     /// A new account, and the hash of its webhook token.
     async fn created(&self, caller: Caller, tenant: TenantId, given: Given) -> Result<(Account, KeyHash)> {
-        let Given { account: wanted, api_secret, webhook_key } = given;
-        let (id, provider) = (clock::new_id(), i16::try_from(wanted.provider).unwrap_or(0));
-        let secrets = AccountSecrets {
-            // Twilio signs webhooks with the token that authenticates our calls.
-            webhook_key: if wanted.provider() == WireProvider::Twilio {
-                api_secret.clone()
-            } else {
-                webhook_key
-            },
-            api_secret,
+        let Given { account: wanted, .. } = &given;
+        let provider = provider(wanted.provider)?;
+        let mut secrets = AccountSecrets {
+            api_secret: given.api_secret.clone(),
+            webhook_key: given.webhook_key.clone(),
             webhook_token: random_secret()?.into(),
         };
         let display_name = display_name(&wanted.display_name, &field("display_name"))?;
         let base_url = base_url(caller, &wanted.base_url)?;
-        check(provider, &wanted.account_sid, &secrets)?;
+        check(provider, [&wanted.account_sid, &wanted.api_user, &wanted.application_id], &secrets)?;
+        if provider.account_fields().webhook_key.is_none() {
+            // Webhooks are signed with the secret that authenticates our calls.
+            secrets.webhook_key.clone_from(&secrets.api_secret);
+        }
+        let id = clock::new_id();
         let name = name::format(PATTERN, &[tenant.0, id]);
         let account = Account {
             id,
             tenant: tenant.0,
             display_name,
-            provider,
-            account_sid: wanted.account_sid,
+            provider: provider.code(),
+            account_sid: wanted.account_sid.clone(),
+            api_user: wanted.api_user.clone(),
+            application_id: wanted.application_id.clone(),
             base_url,
             create_time: Micros::now(),
             sealed: self.secrets.seal(&name, &secrets).await?,
@@ -126,6 +129,8 @@ fn encode(account: Account) -> ProviderAccount {
         display_name: account.display_name,
         provider: i32::from(account.provider),
         account_sid: account.account_sid,
+        api_user: account.api_user,
+        application_id: account.application_id,
         base_url: account.base_url.unwrap_or_default(),
         create_time: Some(account.create_time.timestamp()),
         ..ProviderAccount::default()
@@ -136,29 +141,38 @@ fn field(name: &str) -> String {
     format!("provider_account.{name}")
 }
 
-/// Refuses an account that could not send or be believed.
-fn check(provider: i16, account_sid: &str, secrets: &AccountSecrets) -> Result<()> {
-    let (api_secret, webhook_key) = (secrets.api_secret.expose_secret(), secrets.webhook_key.expose_secret());
-    let bounded = [("account_sid", account_sid), ("api_secret", api_secret), ("webhook_key", webhook_key)];
-    for (name, value) in bounded {
+fn provider(code: i32) -> Result<Provider> {
+    let provider = i16::try_from(code).ok().and_then(Provider::from_code);
+    provider.ok_or_else(|| Error::invalid(field("provider"), "must be one of the providers"))
+}
+
+/// Refuses an account that could not send or be believed: `names` are its account SID, API user and application ID.
+fn check(provider: Provider, names: [&str; 3], secrets: &AccountSecrets) -> Result<()> {
+    let fields = provider.account_fields();
+    let [account_sid, api_user, application_id] = names;
+    let wanted = [
+        ("account_sid", account_sid, fields.account_sid),
+        ("api_user", api_user, fields.api_user),
+        ("application_id", application_id, fields.application_id),
+        ("api_secret", secrets.api_secret.expose_secret(), Some("what authenticates calls")),
+        ("webhook_key", secrets.webhook_key.expose_secret(), fields.webhook_key),
+    ];
+    for (name, value, meaning) in wanted {
         if value.len() > CREDENTIAL_CHARS_MAX || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
             let message = format!("must have at most {CREDENTIAL_CHARS_MAX} visible ASCII characters");
             return Err(Error::invalid(field(name), message));
         }
-    }
-    if api_secret.is_empty() {
-        return Err(Error::invalid(field("api_secret"), "is required"));
-    }
-    match Provider::from_code(provider) {
-        Some(Provider::Twilio) if account_sid.is_empty() => {
-            Err(Error::invalid(field("account_sid"), "is required for Twilio"))
+        match meaning {
+            Some(meaning) if value.is_empty() => {
+                return Err(Error::invalid(field(name), format!("is required for {provider}: {meaning}")));
+            }
+            None if !value.is_empty() => {
+                return Err(Error::invalid(field(name), format!("has to be empty: {provider} has none")));
+            }
+            Some(_) | None => {}
         }
-        Some(Provider::Telnyx) if webhook_key.is_empty() => {
-            Err(Error::invalid(field("webhook_key"), "is required for Telnyx: its public key in base64"))
-        }
-        Some(Provider::Twilio | Provider::Telnyx) => Ok(()),
-        None => Err(Error::invalid(field("provider"), "must be PROVIDER_TWILIO or PROVIDER_TELNYX")),
     }
+    Ok(())
 }
 
 /// Another base URL is where credentials and texts are sent: only an operator may choose it.
@@ -181,6 +195,8 @@ fn paths(given: &Given, mask: Option<prost_types::FieldMask>) -> Result<Vec<&'st
     let values = [
         wanted.display_name.as_str(),
         &wanted.account_sid,
+        &wanted.api_user,
+        &wanted.application_id,
         given.api_secret.expose_secret(),
         given.webhook_key.expose_secret(),
         &wanted.base_url,
@@ -196,17 +212,18 @@ fn change(
     paths: &[&str],
 ) -> Result<()> {
     let wanted = &given.account;
+    let provider = provider(account.provider.into())?;
+    let is_of_calls = provider.account_fields().webhook_key.is_none();
+    if is_of_calls {
+        secrets.webhook_key = SecretString::default();
+    }
     for path in paths {
         match *path {
             "display_name" => account.display_name = display_name(&wanted.display_name, &field(path))?,
             "account_sid" => account.account_sid.clone_from(&wanted.account_sid),
-            "api_secret" => {
-                secrets.api_secret.clone_from(&given.api_secret);
-                if account.provider == Provider::Twilio.code() {
-                    secrets.webhook_key.clone_from(&given.api_secret);
-                }
-            }
-            "webhook_key" if account.provider == Provider::Twilio.code() => {}
+            "api_user" => account.api_user.clone_from(&wanted.api_user),
+            "application_id" => account.application_id.clone_from(&wanted.application_id),
+            "api_secret" => secrets.api_secret.clone_from(&given.api_secret),
             "webhook_key" => secrets.webhook_key.clone_from(&given.webhook_key),
             "base_url" => {
                 if wanted.base_url.is_empty() && account.base_url.is_some() {
@@ -217,7 +234,11 @@ fn change(
             other => return Err(Error::invalid("update_mask", format!("{other} cannot be changed"))),
         }
     }
-    check(account.provider, &account.account_sid, secrets)
+    check(provider, [&account.account_sid, &account.api_user, &account.application_id], secrets)?;
+    if is_of_calls {
+        secrets.webhook_key.clone_from(&secrets.api_secret);
+    }
+    Ok(())
 }
 
 #[tonic::async_trait]

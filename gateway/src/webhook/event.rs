@@ -2,17 +2,17 @@
 
 use bytes::Bytes;
 use muster_proto::internal::v1::{Event, FactKind, Inbound, Receipt, event};
-use muster_providers::WebhookEvent;
+use muster_providers::{Reference, WebhookEvent};
 use muster_runtime::frame::{WireFact, id_bytes};
 
-use super::path::About;
 use crate::account::Account;
 
-/// The event. A receipt that does not say which attempt at which message it is about is kept all the same: the
+/// The event. What the URL says a receipt is about goes before what the receipt itself says: the URL is our own. A receipt that does not say which attempt at which message it is about is kept all the same: the
 /// provider's own id may still find it.
-pub(super) fn of(told: WebhookEvent, about: Option<About>, account: &Account, time_us: i64) -> Event {
+pub(super) fn of(told: WebhookEvent, about: Option<Reference>, account: &Account, time_us: i64) -> Event {
     let kind = match told {
-        WebhookEvent::Receipt { fact, provider_message_id, state } => {
+        WebhookEvent::Receipt { reference, fact, provider_message_id, state } => {
+            let about = about.or(reference);
             let documented = fact.is_some();
             let unknown = WireFact { kind: FactKind::Unspecified, error_class: 0, error_code: String::new() };
             let WireFact { kind, error_class, error_code } = fact.map_or(unknown, WireFact::from);

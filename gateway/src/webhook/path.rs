@@ -2,6 +2,7 @@
 
 use http::Uri;
 use muster_domain::status::ATTEMPTS_MAX;
+use muster_providers::Reference;
 use uuid::Uuid;
 
 /// What a webhook path is for.
@@ -35,22 +36,13 @@ impl<'a> Path<'a> {
     }
 }
 
-/// The attempt at a message that a receipt is about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct About {
-    /// The message.
-    pub(super) message: Uuid,
-    /// The attempt, from 1.
-    pub(super) attempt: u16,
-}
-
 /// Reads the query that sender nodes put on callback URLs: `m={message}&a={attempt}`. `None` where it names no
 /// attempt that may have been made: the message alone does not say what the receipt is evidence of.
-pub(super) fn about(query: &str) -> Option<About> {
+pub(super) fn about(query: &str) -> Option<Reference> {
     let value = |name| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
     let message = Uuid::try_parse(value("m")?).ok()?;
     let attempt = value("a")?.parse().ok().filter(|attempt| (1..=ATTEMPTS_MAX).contains(attempt))?;
-    Some(About { message, attempt })
+    Some(Reference { message, attempt })
 }
 
 #[cfg(test)]
@@ -70,7 +62,7 @@ mod tests {
     #[test]
     fn reads_the_message_and_the_attempt_or_neither() {
         let message = Uuid::from_u128(7);
-        let found = |attempt| Some(About { message, attempt });
+        let found = |attempt| Some(Reference { message, attempt });
         assert_eq!(about(&format!("m={message}&a=2")), found(2));
         assert_eq!(about(&format!("bodySHA256=00&a=2&m={message}")), found(2));
         assert_eq!(about(&format!("m={message}&a={ATTEMPTS_MAX}")), found(ATTEMPTS_MAX));

@@ -259,3 +259,13 @@ async fn a_connection_that_says_nothing_is_closed() {
     }
     tasks.drain().await;
 }
+
+#[test]
+fn only_vonage_is_asked_to_try_again_with_the_proof() {
+    for provider in Provider::ALL {
+        for forged in [Forged::Unsigned, Forged::WrongSignature, Forged::Stale, Forged::WrongAccount] {
+            let again = provider == Provider::Vonage && forged == Forged::Unsigned;
+            assert_eq!(disbelieved(provider, forged) == StatusCode::SERVICE_UNAVAILABLE, again);
+        }
+    }
+}

@@ -1,43 +1,135 @@
 //! How each provider writes and signs, for the conformance cases: fixtures by name, and signing with a
-//! known secret.
+//! known secret. What differs between providers is one file each.
 
-use aws_lc_rs::signature::Ed25519KeyPair;
-use base64::Engine;
-use base64::engine::general_purpose::STANDARD;
+#[path = "dialect/bandwidth.rs"]
+mod bandwidth;
+#[path = "dialect/plivo.rs"]
+mod plivo;
+#[path = "dialect/sinch.rs"]
+mod sinch;
+#[path = "dialect/telnyx.rs"]
+mod telnyx;
+#[path = "dialect/twilio.rs"]
+mod twilio;
+#[path = "dialect/vonage.rs"]
+mod vonage;
+
 use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Request};
 use muster_domain::error::ErrorClass;
 use muster_domain::provider::Provider;
-use muster_providers::signature::Hmac;
-use muster_providers::{Account, Adapter, Forged, Unreadable, WebhookEvent, WebhookRequest, adapter};
+use muster_providers::{
+    Account, Adapter, Correlation, Forged, Reference, Unreadable, WebhookEvent, WebhookRequest, adapter,
+};
+use uuid::Uuid;
 
-const URL: &str = "https://gw.muster.example/hooks/t1/status?m=0190a7c0&a=1";
-const NOW_S: i64 = 1_700_000_000;
-const SECRET: &str = "12345678901234567890123456789012";
+pub(crate) const URL: &str = "https://gw.muster.example/hooks/t1/status?m=0190a7c0&a=1";
+pub(crate) const NOW_S: i64 = 1_700_000_000;
+pub(crate) const SECRET: &str = "12345678901234567890123456789012";
 const OTHER_SECRET: &str = "12345678901234567890123456789013";
 
-pub(crate) struct Dialect(Provider);
+/// What the cases have to know of a provider beside its fixtures.
+pub(crate) trait Speaks {
+    /// What webhooks are verified with that are signed with `SECRET`.
+    fn webhook_key(&self) -> String {
+        SECRET.to_owned()
+    }
+
+    /// What it calls the account.
+    fn account_sid(&self) -> &'static str {
+        "AC00000000000000000000000000000001"
+    }
+
+    /// Whether the answer to a text that is refused has a code. Else codes come with receipts only.
+    fn tells_codes_in_answers(&self) -> bool {
+        true
+    }
+
+    /// Whether what a webhook says is in its proof.
+    fn signs_the_body(&self) -> bool {
+        true
+    }
+
+    /// What the names of its webhook fixtures end with.
+    fn extension(&self) -> &'static str {
+        "json"
+    }
+
+    /// Words as they stand in its webhooks.
+    fn written(&self, words: &str) -> String {
+        let quoted = serde_json::Value::from(words).to_string();
+        quoted.trim_matches('"').to_owned()
+    }
+
+    /// A code as it stands in a receipt; empty where there is none.
+    fn code(&self, code: &str) -> String {
+        self.written(code)
+    }
+
+    /// How many media a text can have.
+    fn media_max(&self) -> usize {
+        2
+    }
+
+    /// The headers of a webhook with this body, signed with `secret`.
+    fn sign(&self, secret: &str, body: &str) -> HeaderMap;
+
+    /// What comes of a webhook of another account under the same secret, and of one that is an hour old.
+    fn expected_of_strangers(&self) -> [Result<(), Forged>; 2];
+}
+
+pub(crate) struct Dialect(Provider, &'static dyn Speaks);
 
 impl Dialect {
     pub(crate) fn of(provider: Provider) -> Self {
-        Self(provider)
+        let speaks: &dyn Speaks = match provider {
+            Provider::Twilio => &twilio::Twilio,
+            Provider::Telnyx => &telnyx::Telnyx,
+            Provider::Vonage => &vonage::Vonage,
+            Provider::Sinch => &sinch::Sinch,
+            Provider::Bandwidth => &bandwidth::Bandwidth,
+            Provider::Plivo => &plivo::Plivo,
+        };
+        Self(provider, speaks)
     }
 
     pub(crate) fn adapter(&self) -> &'static dyn Adapter {
         adapter(self.0)
     }
 
+    pub(crate) fn tells_codes_in_answers(&self) -> bool {
+        self.1.tells_codes_in_answers()
+    }
+
+    pub(crate) fn signs_the_body(&self) -> bool {
+        self.1.signs_the_body()
+    }
+
+    /// An account with all that the provider's accounts have.
     pub(crate) fn account(&self) -> Account {
-        let webhook_key = match self.0 {
-            Provider::Twilio => SECRET.to_owned(),
-            Provider::Telnyx => STANDARD.encode(aws_lc_rs::signature::KeyPair::public_key(&key_pair(SECRET))),
-        };
+        let fields = self.0.account_fields();
+        let given = |field: Option<&str>, value: &str| field.map_or_else(String::new, |_| value.to_owned());
         Account {
-            account_sid: "AC00000000000000000000000000000001".to_owned(),
+            account_sid: given(fields.account_sid, self.1.account_sid()),
+            api_user: given(fields.api_user, "muster"),
+            application_id: given(fields.application_id, "93de2206-9669-4e07-948d-329f4b722ee2"),
             api_secret: SECRET.into(),
-            webhook_key: webhook_key.into(),
+            webhook_key: self.1.webhook_key().into(),
             base_url: None,
         }
+    }
+
+    /// Our reference in the cases, as far as receipts of this provider have one. They have where nothing else says which
+    /// text they are about.
+    pub(crate) fn reference_of_receipts(&self) -> Option<Reference> {
+        let told = self.fixture(&format!("receipt.{}", self.1.extension())).contains("{reference}");
+        assert!(told || self.adapter().correlation() == Correlation::CallbackUrl);
+        told.then(reference)
+    }
+
+    /// The media of a text, as many of these as it can have.
+    pub(crate) fn media(&self, all: &[String]) -> Vec<String> {
+        all.iter().take(self.1.media_max()).cloned().collect()
     }
 
     pub(crate) fn fixture(&self, name: &str) -> String {
@@ -54,12 +146,11 @@ impl Dialect {
         self.fixture(name).lines().skip(1).map(cells).collect()
     }
 
-    /// The first code that the provider documents for `class`.
-    pub(crate) fn code_of(&self, class_wanted: ErrorClass) -> String {
+    /// The first code that the provider documents for `class`, if it does.
+    pub(crate) fn code_of(&self, class_wanted: ErrorClass) -> Option<String> {
         let mut rows = self.rows("codes.tsv").into_iter();
         let row = rows.find(|[_, name, _]| class(name) == class_wanted);
-        let [code, _, _] = row.expect("a code of that class");
-        code
+        row.map(|[code, _, _]| code)
     }
 
     pub(crate) fn error(&self, code: &str, status: u16) -> String {
@@ -67,59 +158,28 @@ impl Dialect {
     }
 
     pub(crate) fn webhook(&self, name: &str) -> String {
-        let extension = match self.0 {
-            Provider::Twilio => "form",
-            Provider::Telnyx => "json",
-        };
-        self.fixture(&format!("{name}.{extension}")).replace("{id}", "ID1")
+        self.fixture(&format!("{name}.{}", self.1.extension()))
+            .replace("{id}", "ID1")
+            .replace("{reference}", &reference().to_string())
     }
 
     pub(crate) fn receipt(&self, state: &str, code: &str) -> String {
-        self.webhook("receipt").replace("{state}", state).replace("{code}", code)
+        self.webhook("receipt").replace("{state}", state).replace("{code}", &self.1.code(code))
     }
 
     /// The webhook `body` with the words `to` in the place of `from`, both as the provider writes them.
     pub(crate) fn reworded(&self, body: &str, from: &str, to: &str) -> String {
-        let (from, to) = (self.written(from), self.written(to));
+        let (from, to) = (self.1.written(from), self.1.written(to));
         assert!(body.contains(&from), "{from} is not in {body}");
         body.replace(&from, &to)
     }
 
-    fn written(&self, words: &str) -> String {
-        match self.0 {
-            Provider::Twilio => form_urlencoded::byte_serialize(words.as_bytes()).collect(),
-            Provider::Telnyx => {
-                let quoted = serde_json::Value::from(words).to_string();
-                quoted.trim_matches('"').to_owned()
-            }
-        }
-    }
-
     pub(crate) fn sign(&self, body: &str) -> HeaderMap {
-        self.sign_with(SECRET, body)
+        self.1.sign(SECRET, body)
     }
 
     pub(crate) fn sign_as_another(&self, body: &str) -> HeaderMap {
-        self.sign_with(OTHER_SECRET, body)
-    }
-
-    fn sign_with(&self, secret: &str, body: &str) -> HeaderMap {
-        match self.0 {
-            Provider::Twilio => {
-                let mut pairs: Vec<_> = form_urlencoded::parse(body.as_bytes()).collect();
-                pairs.sort();
-                let signed: String = pairs.into_iter().flat_map(|(name, value)| [name, value]).collect();
-                let signature = Hmac::sha1(secret.as_bytes()).sign(format!("{URL}{signed}").as_bytes());
-                headers(&[("x-twilio-signature", signature)])
-            }
-            Provider::Telnyx => {
-                let signature = key_pair(secret).sign(format!("{NOW_S}|{body}").as_bytes());
-                headers(&[
-                    ("telnyx-signature-ed25519", STANDARD.encode(signature)),
-                    ("telnyx-timestamp", NOW_S.to_string()),
-                ])
-            }
-        }
+        self.1.sign(OTHER_SECRET, body)
     }
 
     pub(crate) fn verify(&self, headers: &HeaderMap, body: &str) -> Result<(), Forged> {
@@ -142,13 +202,8 @@ impl Dialect {
         self.adapter().verify(&Account { account_sid: other, ..self.account() }, request).map(|_| ())
     }
 
-    /// What comes of a webhook of another account under the same secret, and of one that is an hour old.
-    /// Twilio signs no time, and Telnyx names no account.
     pub(crate) fn expected_of_strangers(&self) -> [Result<(), Forged>; 2] {
-        match self.0 {
-            Provider::Twilio => [Err(Forged::WrongAccount), Ok(())],
-            Provider::Telnyx => [Ok(()), Err(Forged::Stale)],
-        }
+        self.1.expected_of_strangers()
     }
 
     /// The events of `body`, signed here.
@@ -168,6 +223,11 @@ impl Dialect {
     }
 }
 
+/// The reference of the text that the cases send.
+pub(crate) fn reference() -> Reference {
+    Reference { message: Uuid::from_u128(0x0190_a7c0_0000_7000_8000_0000_0000_0001), attempt: 1 }
+}
+
 /// The error class of this name.
 pub(crate) fn class(name: &str) -> ErrorClass {
     let mut all = ErrorClass::ALL.into_iter();
@@ -183,11 +243,7 @@ pub(crate) fn wire(request: &Request<Bytes>) -> String {
     format!("{text}\n{}\n", str::from_utf8(request.body()).expect("text"))
 }
 
-fn key_pair(secret: &str) -> Ed25519KeyPair {
-    Ed25519KeyPair::from_seed_unchecked(secret.as_bytes()).expect("a seed of 32 bytes")
-}
-
-fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
+pub(crate) fn headers(pairs: &[(&'static str, String)]) -> HeaderMap {
     let value = |text| HeaderValue::from_str(text).expect("a header value");
     pairs.iter().map(|(name, text)| (HeaderName::from_static(name), value(text))).collect()
 }

@@ -70,7 +70,8 @@ fn a_state_is_kept_as_far_as_it_can_be_shown() {
         for (told, kept) in kept.into_iter().chain([(&long[..], &long[..100])]) {
             let webhook = dialect.reworded(&dialect.receipt("levitating", ""), "levitating", told);
             let (fact, provider_message_id) = (None, "ID1".to_owned());
-            let expected = WebhookEvent::Receipt { fact, provider_message_id, state: kept.to_owned() };
+            let (reference, state) = (dialect.reference_of_receipts(), kept.to_owned());
+            let expected = WebhookEvent::Receipt { reference, fact, provider_message_id, state };
             assert_eq!(event(&dialect, &webhook), expected);
         }
     }

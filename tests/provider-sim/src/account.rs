@@ -4,30 +4,39 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, OnceLock, RwLock};
 
-use aws_lc_rs::digest;
-use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair};
+use aws_lc_rs::signature::Ed25519KeyPair;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use muster_domain::provider::Provider;
 use muster_providers::signature::Hmac;
 use serde::{Deserialize, Serialize};
 
+use crate::dialect::dialect;
 use crate::target::{Target, Unusable};
 
 /// An account to open, as `POST /sim/accounts` and the accounts file have it.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct AccountSpec {
-    /// `twilio` or `telnyx`.
+    /// The provider's name, in lower case.
     pub provider: String,
-    /// Twilio's account SID. Telnyx has none: any name will do.
+    /// The provider's name of the account. Telnyx has none: any name will do.
     pub account_sid: String,
-    /// Twilio's auth token, Telnyx's API key.
+    /// Who calls, where that is not the account itself: Bandwidth's user name.
+    #[serde(default)]
+    pub api_user: String,
+    /// The application that texts name: Bandwidth's. Any will do.
+    #[serde(default)]
+    pub application_id: String,
+    /// What authenticates calls, such as Twilio's auth token.
     pub api_secret: String,
     /// What webhooks are signed with, where it is to be chosen: another token for Twilio, 64 hexadecimal
     /// digits for Telnyx (an Ed25519 seed).
     #[serde(default)]
     pub webhook_secret: Option<String>,
+    /// Where the receipts of texts are posted that name no URL of their own.
+    #[serde(default)]
+    pub status_url: Option<String>,
     /// Where replies are posted. Without it nobody replies.
     #[serde(default)]
     pub inbound_url: Option<String>,
@@ -45,7 +54,7 @@ pub struct AccountOpened {
     pub account_sid: String,
     /// As given.
     pub api_secret: String,
-    /// What webhooks are verified with: Twilio's token, Telnyx's public key in base64.
+    /// What webhooks are verified with, such as Telnyx's public key in base64.
     pub webhook_key: String,
 }
 
@@ -64,6 +73,9 @@ pub enum Refused {
     /// Nothing can be posted to the inbound URL.
     #[error("inbound_url: {0}")]
     InboundUrl(Unusable),
+    /// Nor to the one for receipts.
+    #[error("status_url: {0}")]
+    StatusUrl(Unusable),
 }
 
 /// An open account.
@@ -73,6 +85,8 @@ pub(crate) struct Account {
     /// The `Authorization` header that its calls carry.
     pub(crate) authorization: Box<str>,
     pub(crate) signer: Signer,
+    /// Where the receipts of texts go that name no URL of their own.
+    pub(crate) status: Option<Target>,
     pub(crate) inbound: Option<Arc<Target>>,
     pub(crate) numbers: Option<HashSet<Box<str>>>,
     /// Where its first text had its receipts sent: a pattern for receipts on command.
@@ -81,8 +95,36 @@ pub(crate) struct Account {
 
 /// Signs webhooks, with all prepared that can be.
 pub(crate) enum Signer {
-    Twilio(Box<Hmac>),
-    Telnyx(Ed25519KeyPair),
+    Hmac(Box<Hmac>),
+    Ed25519(Ed25519KeyPair),
+    /// No signature: the same header each time.
+    Header(String),
+}
+
+impl Signer {
+    /// The keyed hash of `message`, in base64. Empty where another scheme signs.
+    pub(crate) fn hmac(&self, message: &[u8]) -> String {
+        match self {
+            Self::Hmac(hmac) => hmac.sign(message),
+            Self::Ed25519(_) | Self::Header(_) => String::new(),
+        }
+    }
+
+    /// The keyed hash of `message`, as bytes. Empty where another scheme signs.
+    pub(crate) fn hmac_tag(&self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::Hmac(hmac) => hmac.tag(message),
+            Self::Ed25519(_) | Self::Header(_) => Vec::new(),
+        }
+    }
+
+    /// The Ed25519 signature of `message`, in base64. Empty where another scheme signs.
+    pub(crate) fn ed25519(&self, message: &[u8]) -> String {
+        match self {
+            Self::Ed25519(pair) => STANDARD.encode(pair.sign(message)),
+            Self::Hmac(_) | Self::Header(_) => String::new(),
+        }
+    }
 }
 
 impl Account {
@@ -92,21 +134,17 @@ impl Account {
         if sid.is_empty() || !sid.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"-_.".contains(&byte)) {
             return Err(Refused::Sid);
         }
-        let (signer, webhook_key) = signer(provider, spec)?;
-        let authorization = match provider {
-            Provider::Twilio => {
-                format!("Basic {}", STANDARD.encode(format!("{}:{}", spec.account_sid, spec.api_secret)))
-            }
-            Provider::Telnyx => format!("Bearer {}", spec.api_secret),
-        };
-        let inbound =
-            spec.inbound_url.as_deref().map(Target::parse).transpose().map_err(Refused::InboundUrl)?;
+        let dialect = dialect(provider);
+        let (signer, webhook_key) = dialect.signer(spec)?;
+        let target = |url: &Option<String>| url.as_deref().map(Target::parse).transpose();
+        let inbound = target(&spec.inbound_url).map_err(Refused::InboundUrl)?;
         let numbers = spec.numbers.as_ref();
         let account = Self {
             provider,
             sid: spec.account_sid.as_str().into(),
-            authorization: authorization.into(),
+            authorization: dialect.authorization(spec).into(),
             signer,
+            status: target(&spec.status_url).map_err(Refused::StatusUrl)?,
             inbound: inbound.map(Arc::new),
             numbers: numbers.map(|all| all.iter().map(|number| number.as_str().into()).collect()),
             callback: OnceLock::new(),
@@ -126,36 +164,11 @@ impl Account {
     }
 }
 
-fn signer(provider: Provider, spec: &AccountSpec) -> Result<(Signer, String), Refused> {
-    match provider {
-        Provider::Twilio => {
-            let token = spec.webhook_secret.as_ref().unwrap_or(&spec.api_secret);
-            Ok((Signer::Twilio(Box::new(Hmac::sha1(token.as_bytes()))), token.clone()))
-        }
-        Provider::Telnyx => {
-            let seed = match &spec.webhook_secret {
-                Some(hex) => seed(hex).ok_or(Refused::Seed)?,
-                // Any seed will do, as long as the same account has the same one after a restart.
-                None => digest::digest(&digest::SHA256, spec.api_secret.as_bytes()).as_ref().to_vec(),
-            };
-            let pair = Ed25519KeyPair::from_seed_unchecked(&seed).map_err(|_| Refused::Seed)?;
-            let public_key = STANDARD.encode(pair.public_key());
-            Ok((Signer::Telnyx(pair), public_key))
-        }
-    }
-}
-
-fn seed(hex: &str) -> Option<Vec<u8>> {
-    let pairs = hex.as_bytes().chunks(2);
-    let byte = |pair: &[u8]| u8::from_str_radix(str::from_utf8(pair).ok()?, 16).ok();
-    pairs.map(byte).collect::<Option<Vec<u8>>>().filter(|seed| seed.len() == 32)
-}
-
 /// All open accounts.
 #[derive(Default)]
 pub(crate) struct Accounts(RwLock<HashMap<Key, Arc<Account>>>);
 
-/// What a call names its account by: Twilio's SID in the path, Telnyx's key in the header.
+/// What a call names its account by: its SID in the path, or the `Authorization` header.
 type Key = (Provider, Box<str>);
 
 impl Accounts {
@@ -165,13 +178,11 @@ impl Accounts {
         let account = Arc::new(account);
         let mut all = self.0.write().unwrap_or_else(std::sync::PoisonError::into_inner);
         all.insert((account.provider, account.sid.clone()), Arc::clone(&account));
-        if account.provider == Provider::Telnyx {
-            all.insert((Provider::Telnyx, account.authorization.clone()), account);
-        }
+        all.insert((account.provider, account.authorization.clone()), account);
         Ok(opened)
     }
 
-    /// The account that is named so: by its SID, or for Telnyx by its `Authorization` header as well.
+    /// The account that is named so: by its SID or its `Authorization` header.
     pub(crate) fn find(&self, provider: Provider, name: &str) -> Option<Arc<Account>> {
         let all = self.0.read().unwrap_or_else(std::sync::PoisonError::into_inner);
         all.get(&(provider, Box::from(name))).cloned()

@@ -16,18 +16,20 @@ pub(crate) struct SendRequest<'a> {
     pub(crate) body: Cow<'a, str>,
     pub(crate) media: Vec<Cow<'a, str>>,
     pub(crate) callback: Cow<'a, str>,
+    /// The caller's own reference, in dialects that have one.
+    pub(crate) reference: Cow<'a, str>,
 }
 
 /// An answer that the provider documents for calls which it does not accept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Refusal {
     pub(crate) status: u16,
-    pub(crate) code: u32,
+    pub(crate) code: &'static str,
     pub(crate) says: &'static str,
 }
 
 impl Refusal {
-    pub(crate) const fn bad_request(code: u32, says: &'static str) -> Self {
+    pub(crate) const fn bad_request(code: &'static str, says: &'static str) -> Self {
         Self { status: 400, code, says }
     }
 }
@@ -73,7 +75,8 @@ pub(crate) fn check(
     refuse_if(request.media.len() > MEDIA_MAX, codes.media_many)?;
     refuse_if(!request.media.iter().all(|url| is_media_url(url)), codes.media_bad)?;
     match request.callback.as_ref() {
-        "" => Ok(None),
+        // Where a text names no URL of its own, its receipts go where the account's go.
+        "" => Ok(account.status.clone()),
         callback => Target::parse(callback).map(Some).map_err(|_| codes.callback_bad),
     }
 }

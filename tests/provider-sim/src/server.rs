@@ -8,13 +8,12 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http::header::{AUTHORIZATION, CONTENT_TYPE, RETRY_AFTER};
-use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode};
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
-use muster_domain::provider::Provider;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -22,7 +21,7 @@ use crate::account::Account;
 use crate::behaviour::Behaviour;
 use crate::chance::Chance;
 use crate::control;
-use crate::dialect::{Dialect, dialect};
+use crate::dialect::{self, Asks, Dialect};
 use crate::message::{Conduct, Message, News, Post};
 use crate::plan::{Acceptance, Mishap, Mood, Plan};
 use crate::send::{Refusal, SendRequest, check};
@@ -88,22 +87,19 @@ async fn route(sim: &Arc<Sim>, request: Request<Incoming>) -> Result<Answer, Res
     if let Some(command) = path.strip_prefix("/sim/") {
         return Ok(control::answer(sim, &head, command, &body).await);
     }
-    let twilio = path.strip_prefix("/2010-04-01/Accounts/").and_then(|rest| rest.split_once('/'));
-    let (provider, account, rest) = match (twilio, path.strip_prefix("/v2/messages")) {
-        (Some((sid, rest)), _) => (Provider::Twilio, sid, rest),
-        (None, Some(rest)) => (Provider::Telnyx, authorization(&head.headers), rest),
-        (None, None) => return Ok(status(StatusCode::NOT_FOUND)),
-    };
-    let dialect = dialect(provider);
-    let account = sim.accounts.find(provider, account);
-    let Some(account) = account.filter(|account| *account.authorization == *authorization(&head.headers))
-    else {
+    let routed = dialect::all().find_map(|dialect| Some((dialect, dialect.route(&head.method, path)?)));
+    let Some((dialect, route)) = routed else { return Ok(status(StatusCode::NOT_FOUND)) };
+    let authorization = authorization(&head.headers);
+    let account = sim.accounts.find(dialect.provider(), route.account.unwrap_or(authorization));
+    let Some(account) = account.filter(|account| *account.authorization == *authorization) else {
         return Ok(refuse(sim, dialect, dialect.codes().credentials));
     };
-    match (&head.method, rest) {
-        (&Method::POST, "Messages.json" | "") => send(sim, dialect, &account, &body).await,
-        (&Method::GET, rest) => Ok(lookup::answer(sim, dialect, &account, rest, head.uri.query()).await),
-        _ => Ok(status(StatusCode::METHOD_NOT_ALLOWED)),
+    let query = head.uri.query().unwrap_or_default();
+    match route.asks {
+        Asks::Send => send(sim, dialect, &account, &body).await,
+        Asks::Text(id) => Ok(lookup::text(sim, dialect, &account, id)),
+        Asks::List => Ok(lookup::list(sim, dialect, &account, query).await),
+        Asks::Other => Ok(status(StatusCode::METHOD_NOT_ALLOWED)),
     }
 }
 

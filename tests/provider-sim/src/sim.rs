@@ -104,10 +104,13 @@ impl Sim {
         let plan = Plan::draw(behaviour, dialect.codes(), chance);
         let time_us = self.clock.unix_us();
         let named = |name| target.as_ref().and_then(|target| target.parameter(name));
+        // Whose text it is, its callback says or, where it has none of its own, its reference.
+        let (message_id, attempt) = request.reference.split_once('-').unzip();
+        let (message_id, attempt) = (named("m").or(message_id), named("a").or(attempt));
         let (entry, accepted) = self.book.accept(|number| Entry {
             time_us,
-            message_id: named("m").and_then(|id| Uuid::parse_str(id).ok()),
-            attempt: named("a").and_then(|attempt| attempt.parse().ok()).unwrap_or_default(),
+            message_id: message_id.and_then(|id| Uuid::parse_str(id).ok()),
+            attempt: attempt.and_then(|attempt| attempt.parse().ok()).unwrap_or_default(),
             provider: account.provider,
             account: account.sid.clone(),
             to: request.to.as_ref().into(),

@@ -18,7 +18,7 @@ pub struct Stats {
     /// Texts accepted whose Muster id had been accepted before. Has to be 0.
     pub duplicates_accepted: u64,
     /// Texts refused, by the provider's code.
-    pub refused: BTreeMap<u32, u64>,
+    pub refused: BTreeMap<String, u64>,
     /// Calls answered with 429.
     pub rate_limited: u64,
     /// Calls answered with 503 and not accepted.
@@ -57,7 +57,7 @@ macro_rules! counters {
         #[derive(Default)]
         pub(crate) struct Counters {
             $(pub(crate) $name: AtomicU64,)*
-            refused: Mutex<BTreeMap<u32, u64>>,
+            refused: Mutex<BTreeMap<String, u64>>,
         }
 
         impl Counters {
@@ -80,8 +80,8 @@ counters! {
 
 impl Counters {
     /// Counts a text refused with `code`.
-    pub(crate) fn refuse(&self, code: u32) {
-        *lock(&self.refused).entry(code).or_default() += 1;
+    pub(crate) fn refuse(&self, code: &str) {
+        *lock(&self.refused).entry(code.to_owned()).or_default() += 1;
     }
 }
 

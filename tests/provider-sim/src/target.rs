@@ -1,7 +1,7 @@
 //! Where webhooks go: a URL taken apart once, when it is first seen.
 
 /// A URL to post to.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target {
     /// The URL that is signed: as given, without a fragment (Twilio's connection settings).
     url: Box<str>,

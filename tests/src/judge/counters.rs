@@ -99,8 +99,7 @@ fn judge_undelivered(verdict: &mut Verdict, all: &Counts, accepted: &Accepted) {
 fn judge_refused(verdict: &mut Verdict, all: &Counts, stats: &Stats) {
     let passing = [ErrorClass::Rate, ErrorClass::Transient, ErrorClass::Cap];
     let ours = by_code(all, MessageStatus::Failed, &passing);
-    let theirs: BTreeMap<String, u64> =
-        stats.refused.iter().map(|(code, count)| (code.to_string(), *count)).collect();
+    let theirs = &stats.refused;
     let beyond = ours.iter().any(|(code, count)| theirs.get(code).is_none_or(|refused| refused < count));
     let unheard = sum(theirs.values()) - sum(ours.values());
     if beyond || unheard > i64::try_from(verdict.unconfirmed).unwrap_or(i64::MAX) {

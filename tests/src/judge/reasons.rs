@@ -77,7 +77,7 @@ fn judge_passing(verdict: &mut Verdict, evidence: &Evidence<'_>) {
         }
     }
     let stats = evidence.stats;
-    let answered = |code: &str| code.parse().ok().and_then(|code: u32| stats.refused.get(&code)).copied();
+    let answered = |code: &str| stats.refused.get(code).copied();
     let limits = others.into_iter().map(|(code, count)| (code, count, answered(code).unwrap_or(0)));
     for (code, count, limit) in limits.chain([("429", rate, stats.rate_limited)]) {
         verdict.groundless += count.saturating_sub(limit);

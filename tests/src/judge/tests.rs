@@ -73,7 +73,7 @@ fn agreed() -> (Truth, Accepted, Stats) {
     };
     let by_message = [entry(11, None, true), entry(12, Some(30006), true), entry(13, None, false)];
     let accepted = Accepted { count: 3, by_message: by_message.into(), ..Accepted::default() };
-    let stats = Stats { refused: [(21211, 1)].into(), server_errors: 1, ..Stats::default() };
+    let stats = Stats { refused: [("21211".to_owned(), 1)].into(), server_errors: 1, ..Stats::default() };
     (Truth { rows, campaigns: vec![(campaign, report)], ..Truth::default() }, accepted, stats)
 }
 
@@ -225,7 +225,7 @@ fn nothing_sent_at_all_does_not_pass() {
 #[test]
 fn an_unconfirmed_text_has_to_be_explained_or_allowed() {
     let (truth, accepted, _) = agreed();
-    let stats = Stats { refused: [(21211, 1)].into(), ..Stats::default() };
+    let stats = Stats { refused: [("21211".to_owned(), 1)].into(), ..Stats::default() };
     let evidence = Evidence { truth: &truth, accepted: &accepted, stats: &stats };
     for (allowed, unexplained) in [(0, 1), (1, 0)] {
         let mut verdict = Verdict { counters_equal: true, ..Verdict::default() };

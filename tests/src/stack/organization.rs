@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use anyhow::Result;
+use anyhow::{Context as _, Result};
 use muster_proto::v1::{CampaignMode, ImportContactsResponse, Provider, ProviderAccount};
 use muster_provider_sim::account::AccountSpec;
 
@@ -67,19 +67,24 @@ impl Stack {
         let operator = &self.operator;
         let tenant = operator.create_tenant(&display_name).await?.name;
         let key = operator.create_key(&tenant, "roles/owner").await?;
-        let mut spec = account_spec(provider, &tenant);
+        let mut spec = account_spec(provider, &tenant)?;
         let opened = self.simulator.open_account(&spec).await?;
+        let fields = rules_of(provider)?.account_fields();
+        let given = |field: Option<&str>, value: String| field.map_or_else(String::new, |_| value);
         let account = ProviderAccount {
             display_name: "Simulated".to_owned(),
             provider: provider.into(),
-            account_sid: if provider == Provider::Twilio { opened.account_sid } else { String::new() },
+            account_sid: given(fields.account_sid, opened.account_sid),
+            api_user: spec.api_user.clone(),
+            application_id: spec.application_id.clone(),
             api_secret: opened.api_secret,
-            webhook_key: if provider == Provider::Telnyx { opened.webhook_key } else { String::new() },
+            webhook_key: given(fields.webhook_key, opened.webhook_key),
             base_url: self.simulator.url(),
             ..ProviderAccount::default()
         };
         let account = operator.create_account(&tenant, account).await?;
         spec.inbound_url = Some(account.inbound_webhook_url);
+        spec.status_url = Some(account.status_webhook_url);
         spec.numbers = Some(numbers.clone());
         self.simulator.open_account(&spec).await?;
         let client = operator.with_key(&key)?;
@@ -89,15 +94,26 @@ impl Stack {
     }
 }
 
+/// The provider as the rules know it.
+fn rules_of(provider: Provider) -> Result<muster_domain::provider::Provider> {
+    let code = i16::try_from(i32::from(provider))?;
+    muster_domain::provider::Provider::from_code(code).context("a provider")
+}
+
 /// An account named after the tenant: `AC` and its id, as a Twilio SID looks.
-fn account_spec(provider: Provider, tenant: &str) -> AccountSpec {
+fn account_spec(provider: Provider, tenant: &str) -> Result<AccountSpec> {
     let id: String = tenant.chars().filter(char::is_ascii_hexdigit).rev().take(32).collect();
-    AccountSpec {
-        provider: if provider == Provider::Telnyx { "telnyx" } else { "twilio" }.to_owned(),
+    let provider = rules_of(provider)?;
+    let fields = provider.account_fields();
+    let named = |field: Option<&str>, name: &str| field.map_or_else(String::new, |_| format!("{name}-{id}"));
+    Ok(AccountSpec {
+        provider: provider.name().to_owned(),
         account_sid: format!("AC{id:0>32}"),
+        api_user: named(fields.api_user, "user"),
+        application_id: named(fields.application_id, "application"),
         api_secret: format!("secret-of-{id}"),
         ..AccountSpec::default()
-    }
+    })
 }
 
 impl Organization {

@@ -1,3 +1,4 @@
-SELECT id, tenant_id, display_name, provider, account_sid, base_url, create_time, kek_id, sealed_secrets
+SELECT id, tenant_id, display_name, provider, account_sid, api_user, application_id, base_url, create_time,
+       kek_id, sealed_secrets
 FROM provider_accounts
 WHERE id = $1

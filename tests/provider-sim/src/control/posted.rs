@@ -39,7 +39,7 @@ pub struct InboundSpec {
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReceiptSpec {
-    /// `twilio` or `telnyx`.
+    /// The provider's name, in lower case.
     pub provider: String,
     /// The account that it is for and signed by.
     pub account_sid: String,

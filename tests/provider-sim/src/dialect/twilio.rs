@@ -3,7 +3,14 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
-use super::{Dialect, Letter, Signing};
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::Method;
+use muster_domain::provider::Provider;
+use muster_providers::signature::Hmac;
+
+use super::{Asks, Dialect, Filter, Letter, Route, Signing, Standing, value};
+use crate::account::{AccountSpec, Refused, Signer};
 use crate::clock::Second;
 use crate::ledger::{Entry, Outcome};
 use crate::message::{Receipt, Reply};
@@ -11,31 +18,36 @@ use crate::send::{Codes, Refusal, SendRequest};
 
 const BODY_CHARS_MAX: usize = 1_600;
 const VALIDITY_S_MAX: u32 = 36_000;
+const PAGE_DEFAULT: usize = 50;
+const PAGE_MAX: usize = 1_000;
 const CALLBACK_BAD: &str = "The 'StatusCallback' URL is not a valid URL";
 
 static CODES: Codes = Codes {
-    credentials: Refusal { status: 401, code: 20003, says: "Authenticate" },
-    unreadable: Refusal::bad_request(21602, "Message body is required"),
-    to_missing: Refusal::bad_request(21604, "A 'To' phone number is required."),
-    to_invalid: Refusal::bad_request(21211, "Invalid 'To' Phone Number"),
-    from_missing: Refusal::bad_request(21603, "A 'From' phone number is required."),
+    credentials: Refusal { status: 401, code: "20003", says: "Authenticate" },
+    unreadable: Refusal::bad_request("21602", "Message body is required"),
+    to_missing: Refusal::bad_request("21604", "A 'To' phone number is required."),
+    to_invalid: Refusal::bad_request("21211", "Invalid 'To' Phone Number"),
+    from_missing: Refusal::bad_request("21603", "A 'From' phone number is required."),
     from_foreign: Refusal::bad_request(
-        21606,
+        "21606",
         "The 'From' phone number provided is not a valid message-capable Twilio phone number",
     ),
-    empty: Refusal::bad_request(21619, "A text message body or media urls must be specified."),
-    too_long: Refusal::bad_request(21617, "The concatenated message body exceeds the 1600 character limit."),
-    media_bad: Refusal::bad_request(21620, "Invalid media URL(s)"),
-    media_many: Refusal::bad_request(21623, "Number of media files exceeds allowed limit"),
-    callback_bad: Refusal::bad_request(21609, CALLBACK_BAD),
-    opted_out: Refusal::bad_request(21610, "Attempt to send to unsubscribed recipient"),
-    rate: Refusal { status: 429, code: 20429, says: "Too Many Requests" },
+    empty: Refusal::bad_request("21619", "A text message body or media urls must be specified."),
+    too_long: Refusal::bad_request(
+        "21617",
+        "The concatenated message body exceeds the 1600 character limit.",
+    ),
+    media_bad: Refusal::bad_request("21620", "Invalid media URL(s)"),
+    media_many: Refusal::bad_request("21623", "Number of media files exceeds allowed limit"),
+    callback_bad: Refusal::bad_request("21609", CALLBACK_BAD),
+    opted_out: Refusal::bad_request("21610", "Attempt to send to unsubscribed recipient"),
+    rate: Refusal { status: 429, code: "20429", says: "Too Many Requests" },
     recipients: &[
-        Refusal::bad_request(21211, "Invalid 'To' Phone Number"),
-        Refusal::bad_request(21614, "'To' number is not a valid mobile number"),
-        Refusal::bad_request(21610, "Attempt to send to unsubscribed recipient"),
+        Refusal::bad_request("21211", "Invalid 'To' Phone Number"),
+        Refusal::bad_request("21614", "'To' number is not a valid mobile number"),
+        Refusal::bad_request("21610", "Attempt to send to unsubscribed recipient"),
         Refusal::bad_request(
-            21612,
+            "21612",
             "The 'To' phone number is not currently reachable using the 'From' phone number",
         ),
     ],
@@ -47,6 +59,10 @@ static CODES: Codes = Codes {
 pub(crate) struct Twilio;
 
 impl Dialect for Twilio {
+    fn provider(&self) -> Provider {
+        Provider::Twilio
+    }
+
     fn codes(&self) -> &'static Codes {
         &CODES
     }
@@ -57,6 +73,27 @@ impl Dialect for Twilio {
 
     fn accepted_status(&self) -> u16 {
         201
+    }
+
+    fn authorization(&self, spec: &AccountSpec) -> String {
+        format!("Basic {}", STANDARD.encode(format!("{}:{}", spec.account_sid, spec.api_secret)))
+    }
+
+    fn signer(&self, spec: &AccountSpec) -> Result<(Signer, String), Refused> {
+        let token = spec.webhook_secret.as_ref().unwrap_or(&spec.api_secret);
+        Ok((Signer::Hmac(Box::new(Hmac::sha1(token.as_bytes()))), token.clone()))
+    }
+
+    fn route<'a>(&self, method: &Method, path: &'a str) -> Option<Route<'a>> {
+        let (sid, rest) = path.strip_prefix("/2010-04-01/Accounts/")?.split_once('/')?;
+        let text = rest.strip_prefix("Messages/").and_then(|rest| rest.strip_suffix(".json"));
+        let asks = match (method, rest, text) {
+            (&Method::POST, "Messages.json", _) => Asks::Send,
+            (&Method::GET, "Messages.json", _) => Asks::List,
+            (&Method::GET, _, Some(id)) => Asks::Text(id),
+            _ => Asks::Other,
+        };
+        Some(Route { account: Some(sid), asks })
     }
 
     fn read<'a>(&self, body: &'a [u8]) -> Result<SendRequest<'a>, Refusal> {
@@ -93,6 +130,23 @@ impl Dialect for Twilio {
         );
         written.expect("a String takes every write");
         json
+    }
+
+    /// Days only: `DateSent` is not told more closely.
+    fn filter(&self, query: &str) -> Filter {
+        let size = value(query, "PageSize").and_then(|size| size.parse().ok()).unwrap_or(PAGE_DEFAULT);
+        Filter {
+            to: value(query, "To").map(Cow::into_owned),
+            from: value(query, "From").map(Cow::into_owned),
+            ..Filter::all(size.clamp(1, PAGE_MAX))
+        }
+    }
+
+    fn listed(&self, texts: &[Standing], filter: &Filter, now: &Second) -> String {
+        let messages: Vec<_> =
+            texts.iter().map(|text| self.message(&text.entry, text.state, text.code, now)).collect();
+        let size = filter.size;
+        format!("{{\"messages\":[{}],\"page_size\":{size},\"next_page_uri\":null}}", messages.join(","))
     }
 
     fn refused(&self, Refusal { status, code, says }: Refusal) -> String {
@@ -164,11 +218,17 @@ impl Dialect for Twilio {
         form.pair("SmsStatus", "received");
         form.pair("To", &entry.to);
     }
+
+    fn sign(&self, letter: &mut Letter, signing: &Signing<'_>, spoil: &[u8]) {
+        letter.signed.extend_from_slice(spoil);
+        let signature = signing.account.signer.hmac(&letter.signed);
+        letter.header("X-Twilio-Signature", &signature);
+    }
 }
 
 fn check_validity(seconds: &str) -> Result<(), Refusal> {
     let fits = seconds.parse().is_ok_and(|seconds: u32| (1..=VALIDITY_S_MAX).contains(&seconds));
-    fits.then_some(()).ok_or(Refusal::bad_request(21624, "The ValidityPeriod is not valid"))
+    fits.then_some(()).ok_or(Refusal::bad_request("21624", "The ValidityPeriod is not valid"))
 }
 
 /// Writes a form and the string to sign at once. Pairs have to come in the order of their names.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU16, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode};
@@ -14,6 +14,8 @@ use muster_domain::provider::Provider;
 use muster_providers::{Account, Forged, WebhookEvent, WebhookRequest, adapter};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+
+use crate::stage::now_s;
 
 /// Longer than anything here takes.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -66,8 +68,8 @@ impl Gateway {
 
 impl Hook {
     pub(crate) fn event(&self, (provider, account): &(Provider, Account)) -> Result<WebhookEvent, Forged> {
-        let now_s = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() as i64;
-        let request = WebhookRequest { url: &self.url, headers: &self.headers, body: &self.body, now_s };
+        let request =
+            WebhookRequest { url: &self.url, headers: &self.headers, body: &self.body, now_s: now_s() };
         let verified = adapter(*provider).verify(account, request)?;
         let mut events = adapter(*provider).events(&verified).expect("the provider's own form");
         assert_eq!(events.len(), 1);

@@ -2,6 +2,7 @@
 
 mod caller;
 mod gateway;
+mod inquiries;
 mod mischief;
 mod receipts;
 mod replies;

@@ -1,5 +1,7 @@
 //! A simulator, a gateway and an account at each provider.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use bytes::Bytes;
 use http::{Method, Request};
 use muster_domain::phone::PhoneNumber;
@@ -9,7 +11,7 @@ use muster_provider_sim::account::{AccountOpened, AccountSpec};
 use muster_provider_sim::ledger::Ledger;
 use muster_provider_sim::stats::Stats;
 use muster_provider_sim::{Options, Running, start};
-use muster_providers::{Account, Answer, Text, WebhookEvent, adapter};
+use muster_providers::{Account, Answer, Correlation, Reference, Text, WebhookEvent, adapter};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::json;
@@ -41,10 +43,14 @@ impl Stage {
             accounts: vec![],
         };
         let sim = start(options).await.expect("a simulator");
+        let fields = provider.account_fields();
         let spec = AccountSpec {
             provider: provider.name().to_owned(),
             account_sid: "AC00000000000000000000000000000001".to_owned(),
+            api_user: fields.api_user.map_or_else(String::new, |_| "user".to_owned()),
+            application_id: fields.application_id.map_or_else(String::new, |_| "application".to_owned()),
             api_secret: "12345678901234567890123456789012".to_owned(),
+            status_url: Some(format!("{}/webhooks/token/status", gateway.url)),
             inbound_url: Some(format!("{}/webhooks/token/inbound", gateway.url)),
             numbers: Some(vec![NUMBER.to_owned()]),
             ..AccountSpec::default()
@@ -52,6 +58,8 @@ impl Stage {
         let opened: AccountOpened = order(&sim, Method::POST, "accounts", &spec).await;
         let account = Account {
             account_sid: opened.account_sid,
+            api_user: spec.api_user,
+            application_id: spec.application_id,
             api_secret: opened.api_secret.into(),
             webhook_key: opened.webhook_key.into(),
             base_url: Some(sim.url().to_owned()),
@@ -108,6 +116,14 @@ impl Stage {
         format!("{}/webhooks/token/status?m={message_id}&a=1", self.gateway.url)
     }
 
+    /// Where its receipts come: to the callback or, where texts have none, to where the account's go.
+    pub(crate) fn receipts_url(&self, message_id: Uuid) -> String {
+        match adapter(self.provider()).correlation() {
+            Correlation::CallbackUrl => self.callback(message_id),
+            Correlation::Reference => format!("{}/webhooks/token/status", self.gateway.url),
+        }
+    }
+
     /// The call that sends a text with this id, changed by `change`.
     pub(crate) fn request(&self, message_id: Uuid, change: impl FnOnce(&mut Draft)) -> Request<Bytes> {
         let mut draft = Draft {
@@ -116,6 +132,7 @@ impl Stage {
             body: "Hi é, it's Sam".to_owned(),
             media_urls: vec![],
             callback: self.callback(message_id),
+            reference: Reference { message: message_id, attempt: 1 },
         };
         change(&mut draft);
         let text = Text {
@@ -124,7 +141,9 @@ impl Stage {
             body: &draft.body,
             media_urls: &draft.media_urls,
             status_callback: &draft.callback,
+            reference: draft.reference,
             validity_s: 3_600,
+            now_s: now_s(),
         };
         adapter(self.provider()).request(&self.account.1, &text).expect("a request")
     }
@@ -154,6 +173,12 @@ pub(crate) struct Draft {
     pub(crate) body: String,
     pub(crate) media_urls: Vec<String>,
     pub(crate) callback: String,
+    pub(crate) reference: Reference,
+}
+
+/// Now, in seconds since the Unix epoch.
+pub(crate) fn now_s() -> i64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs() as i64
 }
 
 async fn order<T: DeserializeOwned>(
