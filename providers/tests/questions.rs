@@ -113,7 +113,7 @@ fn numbers_that_are_ours_page_by_page() {
     ];
     for (provider, (answer, id, next)) in FOUR.into_iter().zip(answers) {
         let numbers = adapter(provider).numbers().expect("numbers");
-        let listed = numbers.listed(status(200), &HeaderMap::new(), answer.as_bytes()).expect("a list");
+        let listed = numbers.listed(None, status(200), &HeaderMap::new(), answer.as_bytes()).expect("a list");
         let own = OwnNumber { phone: phone("+14155550100"), id: id.to_owned() };
         assert_eq!((listed.numbers, listed.next_page.as_deref()), (vec![own], Some(next)), "{provider}");
         let page = numbers.list(&Account::default(), Some(next)).expect("a request").uri().to_string();
@@ -163,7 +163,7 @@ fn what_cannot_be_read_is_no_answer() {
             let (status, headers, body) = (status(code), HeaderMap::new(), body.as_bytes());
             let found = [
                 numbers.offered(status, &headers, body).map(|_| ()),
-                numbers.listed(status, &headers, body).map(|_| ()),
+                numbers.listed(None, status, &headers, body).map(|_| ()),
                 numbers.bought(status, &headers, body).map(|_| ()),
                 look_ups.line_type(status, &headers, body).map(|_| ()),
             ];
