@@ -53,7 +53,13 @@ fn texts(xml: &[u8], element: &str) -> Option<Vec<String>> {
             Event::GeneralRef(_) if inside => add(&mut texts, "&"),
             Event::Eof => return (root && depth == 0).then_some(texts),
             Event::Empty(_) => root = true,
-            _ => {}
+            Event::Text(_)
+            | Event::CData(_)
+            | Event::Comment(_)
+            | Event::Decl(_)
+            | Event::PI(_)
+            | Event::DocType(_)
+            | Event::GeneralRef(_) => {}
         }
     }
 }
