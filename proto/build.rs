@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 /// Every proto file of ours; third-party ones come in by import.
 const FILES: &[&str] = &[
+    "muster/internal/v1/inquiries.proto",
     "muster/v1/access.proto",
     "muster/v1/api_keys.proto",
     "muster/v1/audit.proto",

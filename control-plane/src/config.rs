@@ -50,6 +50,13 @@ pub struct Config {
     /// How long an order may stay unclaimed before it is published again, in seconds.
     #[serde(default = "order_deadline_s")]
     pub order_deadline_s: u64,
+    /// How long a message is UNCONFIRMED before its provider is asked about it, in seconds: receipts come by then, and
+    /// providers' lists lag behind.
+    #[serde(default = "inquiry_delay_s")]
+    pub inquiry_delay_s: u64,
+    /// The share of calls that may end UNCONFIRMED within five minutes before it is an alarm.
+    #[serde(default = "unconfirmed_alarm_share")]
+    pub unconfirmed_alarm_share: f64,
     /// How long a deleted tenant can be undeleted before it is purged, in days.
     #[serde(default = "tenant_grace_days")]
     pub tenant_grace_days: u32,
@@ -67,6 +74,11 @@ const OPERATOR_KEY_CHARS_MIN: usize = 24;
 
 impl Config {
     /// Refuses an operator's key that could be guessed, or was forgotten: whoever has it may do anything.
+    /// See [`Config::inquiry_delay_s`].
+    pub fn inquiry_delay(&self) -> Duration {
+        Duration::from_secs(self.inquiry_delay_s)
+    }
+
     pub(crate) fn check_operator_key(&self) -> anyhow::Result<()> {
         let key = self.operator_key.expose_secret();
         // Two dots would make it look like the token of an identity provider.
@@ -256,6 +268,14 @@ fn pool_size() -> usize {
 
 fn claim_deadline_s() -> u64 {
     60
+}
+
+fn inquiry_delay_s() -> u64 {
+    60
+}
+
+fn unconfirmed_alarm_share() -> f64 {
+    0.01
 }
 
 fn order_deadline_s() -> u64 {

@@ -8,6 +8,7 @@ pub(crate) mod claims;
 pub(crate) mod contact_lists;
 pub(crate) mod conversations;
 pub(crate) mod directory;
+pub(crate) mod inquiries;
 pub(crate) mod internal;
 pub(crate) mod members;
 pub(crate) mod messages;

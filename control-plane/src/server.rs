@@ -7,6 +7,7 @@ use std::time::Duration;
 use anyhow::Context as _;
 use muster_proto::internal::v1::claim_service_server::ClaimServiceServer;
 use muster_proto::internal::v1::directory_service_server::DirectoryServiceServer;
+use muster_proto::internal::v1::inquiry_service_server::InquiryServiceServer;
 use muster_proto::v1::access_service_server::AccessServiceServer;
 use muster_proto::v1::api_key_service_server::ApiKeyServiceServer;
 use muster_proto::v1::audit_service_server::AuditServiceServer;
@@ -102,6 +103,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         nudges,
         claim_deadline: config.claim_deadline(),
         order_deadline: config.order_deadline(),
+        unconfirmed_alarm_share: config.unconfirmed_alarm_share,
         retention_days_max: config.retention_days_max,
         hours,
     };
@@ -176,7 +178,8 @@ async fn serve_internal(
         .max_connection_age_grace(INTERNAL_AGE_GRACE)
         .layer(InternalLayer)
         .add_service(health)
-        .add_service(ClaimServiceServer::new(api))
+        .add_service(ClaimServiceServer::new(api.clone()))
+        .add_service(InquiryServiceServer::new(api))
         .add_service(DirectoryServiceServer::new(directory));
     let stop = tasks.stop();
     tasks.spawn(async move {

@@ -13,6 +13,7 @@ pub(crate) mod campaigns;
 pub(crate) mod claims;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
+pub(crate) mod inquiries;
 pub(crate) mod keys;
 pub(crate) mod members;
 pub(crate) mod messages;

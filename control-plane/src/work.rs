@@ -11,6 +11,7 @@ use crate::db::Database;
 use crate::hours::Window;
 use crate::nudge::Nudges;
 
+mod alarm;
 mod daily;
 mod dispatch;
 mod facts;
@@ -36,6 +37,8 @@ pub(crate) struct Context {
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) claim_deadline: Duration,
     pub(crate) order_deadline: Duration,
+    /// The share of calls that may end UNCONFIRMED before it is an alarm.
+    pub(crate) unconfirmed_alarm_share: f64,
     /// The platform's retention, in days; 0 for ever.
     pub(crate) retention_days_max: i32,
     /// The platform's hours.
@@ -56,6 +59,8 @@ pub(crate) fn start(context: &Context, tasks: &Tasks) {
     tasks.keep_running("project", move || project::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("reap", move || reap::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("alarm", move || alarm::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("sweep", move || sweep::run(c.clone()));
     let c = context.clone();

@@ -62,7 +62,7 @@ pub enum Finding {
 }
 
 /// Asks a provider about texts.
-pub trait Inquiries {
+pub trait Inquiries: Send + Sync {
     /// By what it can be asked, best first.
     fn asked_by(&self) -> &'static [AskedBy];
 

@@ -24,7 +24,7 @@ pub enum LineType {
 }
 
 /// Asks a provider what line a phone is on.
-pub trait LookUps {
+pub trait LookUps: Send + Sync {
     /// The one HTTP request that asks.
     ///
     /// # Errors

@@ -37,7 +37,7 @@ pub enum Purchase {
 }
 
 /// Finds, buys and releases numbers at a provider.
-pub trait Numbers {
+pub trait Numbers: Send + Sync {
     /// The one HTTP request that finds at most `count` numbers of an area code (three digits) which can be texted from.
     ///
     /// # Errors

@@ -17,6 +17,7 @@ mod claim;
 pub mod config;
 mod gate;
 mod http;
+mod inquire;
 mod limit;
 mod members;
 mod order;
@@ -41,6 +42,7 @@ use crate::account::Accounts;
 use crate::claim::{CLAIM_MESSAGES_MAX, Claims};
 use crate::gate::Gates;
 use crate::http::Pool;
+use crate::inquire::Inquirer;
 use crate::members::Members;
 use crate::pull::Puller;
 use crate::window::Stopped;
@@ -73,14 +75,22 @@ impl SenderNode {
         let channel = config.control_plane.channel(&tasks)?;
         let pool = Arc::new(Pool::new(config.call_timeout()).context("cannot set up TLS")?);
         let gates = Arc::new(Gates::new(config.calls_max));
+        let accounts = Arc::new(Accounts::new(Directory::new(channel.clone()), &config.public_base_url));
+        let events = Events::start(bus.clone(), node.clone(), OUTCOMES, &tasks);
         let worker = Arc::new(Worker::new(
             Claims::start(channel.clone(), node.clone(), stopped.clone(), CLAIM_MESSAGES_MAX, &tasks),
-            Accounts::new(Directory::new(channel), &config.public_base_url),
+            accounts.clone(),
             pool.clone(),
-            Events::start(bus.clone(), node.clone(), OUTCOMES, &tasks),
+            events.clone(),
             gates.clone(),
             config.calls_max,
         ));
+        let inquirer = Inquirer::new(channel, node.clone(), accounts, pool.clone(), events, stopped.clone());
+        let inquirer = Arc::new(inquirer);
+        tasks.keep_running("ask providers about UNCONFIRMED messages", move || {
+            let inquirer = inquirer.clone();
+            async move { inquirer.run().await }
+        });
         let members = Members::new(bus.clone(), node.clone(), gates);
         Puller::new(bus.clone(), worker, tasks.clone()).start(members.shards());
         members.start(&tasks);

@@ -33,7 +33,7 @@ const PROGRESS: Duration = Duration::from_secs(3);
 /// Does the work of frames.
 pub(crate) struct Worker {
     claims: Claims,
-    accounts: Accounts,
+    accounts: Arc<Accounts>,
     pool: Arc<Pool>,
     events: Events,
     gates: Arc<Gates>,
@@ -70,7 +70,7 @@ impl Worker {
     /// A worker with at most `calls_max` calls open at once.
     pub(crate) fn new(
         claims: Claims,
-        accounts: Accounts,
+        accounts: Arc<Accounts>,
         pool: Arc<Pool>,
         events: Events,
         gates: Arc<Gates>,

@@ -9,8 +9,9 @@ use crate::store::{execute, query, query_opt};
 
 /// How a batch of each table's rows is deleted, once messages and campaigns are gone: in an order in which nothing is
 /// referred to any more. Secrets go with their keys; frames of status changes go when they are relayed.
-const STEPS: [&str; 16] = [
+const STEPS: [&str; 17] = [
     include_str!("purge/tenant_texts.sql"),
+    include_str!("purge/inquiries.sql"),
     include_str!("purge/contacts.sql"),
     include_str!("purge/rejected_rows.sql"),
     include_str!("purge/contact_lists.sql"),

@@ -4,10 +4,10 @@
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI16, Ordering};
+use std::sync::atomic::{AtomicI16, AtomicU64, Ordering};
 
 use deadpool_postgres::Transaction;
-use futures::future::try_join4;
+use futures::future::try_join5;
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::status::{Decision, State, Status};
 use muster_proto::internal::v1::{StatusFrame, StatusRecord};
@@ -16,6 +16,7 @@ use prost::Message as _;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result};
+use crate::store::inquiries::inquiries_insert;
 use crate::store::texts::texts_add;
 use crate::store::{execute, query};
 
@@ -99,15 +100,42 @@ pub(crate) async fn record(tx: &Transaction<'_>, transitions: &[Transition]) -> 
     if transitions.is_empty() {
         return Ok(());
     }
+    count(transitions);
     let slot = counter_slot();
-    try_join4(
+    try_join5(
         events_insert(tx, transitions),
         frames_insert(tx, transitions),
+        inquiries_insert(tx, transitions),
         texts_add(tx, transitions, slot),
         counters_add(tx, transitions, slot),
     )
     .await
     .map(|_| ())
+}
+
+/// How many calls ended, as this process recorded it since it began; a call whose end was written twice, because a
+/// transaction was tried again, counts twice.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Tally {
+    pub(crate) ended: u64,
+    /// Those of them of which nobody knows how.
+    pub(crate) unconfirmed: u64,
+}
+
+static ENDED: AtomicU64 = AtomicU64::new(0);
+static UNCONFIRMED: AtomicU64 = AtomicU64::new(0);
+
+/// See [`Tally`].
+pub(crate) fn tally() -> Tally {
+    Tally { ended: ENDED.load(Ordering::Relaxed), unconfirmed: UNCONFIRMED.load(Ordering::Relaxed) }
+}
+
+fn count(transitions: &[Transition]) {
+    let was_open = |t: &&Transition| t.from.as_ref().is_some_and(|from| from.status == Status::Claimed);
+    let ended = transitions.iter().filter(was_open);
+    let unconfirmed = ended.clone().filter(|t| t.to.status == Status::Unconfirmed).count();
+    ENDED.fetch_add(ended.count() as u64, Ordering::Relaxed);
+    UNCONFIRMED.fetch_add(unconfirmed as u64, Ordering::Relaxed);
 }
 
 async fn events_insert(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {

@@ -44,7 +44,7 @@ pub(crate) struct Facts {
 /// Reads frames. Whatever cannot be read is kept as unmatched or logged; nothing stops the rest.
 pub(crate) fn read<'a>(frames: impl IntoIterator<Item = &'a EventFrame>) -> Facts {
     let mut facts = Facts::default();
-    let receipt_cause: Arc<str> = "receipt".into();
+    let (receipt, inquiry): (Arc<str>, Arc<str>) = ("receipt".into(), "inquiry".into());
     for frame in frames {
         let node_cause: Arc<str> = format!("node:{}", frame.node).into();
         for event in &frame.events {
@@ -52,18 +52,23 @@ pub(crate) fn read<'a>(frames: impl IntoIterator<Item = &'a EventFrame>) -> Fact
                 tracing::error!(node = frame.node, "an event without a tenant is passed over");
                 continue;
             };
-            facts.read(tenant, event, (&node_cause, &receipt_cause));
+            let cause = match &event.kind {
+                Some(Kind::Receipt(told)) if told.asked => &inquiry,
+                Some(Kind::Receipt(_)) => &receipt,
+                Some(Kind::Outcome(_) | Kind::Inbound(_)) | None => &node_cause,
+            };
+            facts.read(tenant, event, cause);
         }
     }
     facts
 }
 
 impl Facts {
-    fn read(&mut self, tenant: Uuid, event: &Event, causes: (&Arc<str>, &Arc<str>)) {
+    fn read(&mut self, tenant: Uuid, event: &Event, cause: &Arc<str>) {
         let time = Micros(event.time_us);
         match &event.kind {
-            Some(Kind::Outcome(outcome)) => self.outcome(tenant, time, outcome, causes.0),
-            Some(Kind::Receipt(receipt)) => self.receipt(tenant, time, receipt, causes.1),
+            Some(Kind::Outcome(outcome)) => self.outcome(tenant, time, outcome, cause),
+            Some(Kind::Receipt(receipt)) => self.receipt(tenant, time, receipt, cause),
             Some(Kind::Inbound(inbound)) => {
                 self.inbound.push(InboundReply { tenant, time, inbound: inbound.clone() });
             }

@@ -24,6 +24,7 @@ pub(super) fn of(told: WebhookEvent, about: Option<Reference>, account: &Account
                 error_code,
                 provider_message_id,
                 state: if documented { String::new() } else { state },
+                asked: false,
             })
         }
         WebhookEvent::Reply { from, to, body, media_urls, media_dropped, provider_message_id } => {

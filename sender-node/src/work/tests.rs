@@ -123,7 +123,7 @@ impl Stage {
         let stop = tasks.stop();
         let worker = Worker::new(
             Claims::start(channel.clone(), "node".to_owned(), Stopped::default(), 2, &tasks),
-            Accounts::new(Directory::new(channel), "https://gw.muster.example"),
+            Arc::new(Accounts::new(Directory::new(channel), "https://gw.muster.example")),
             Arc::new(Pool::new(Duration::from_secs(15)).expect("TLS")),
             events,
             Arc::new(Gates::new(4)),

@@ -1,0 +1,1 @@
+DELETE FROM inquiries WHERE message_id = ANY ($1)
