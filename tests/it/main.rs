@@ -14,6 +14,7 @@ mod imports;
 mod interleaving;
 mod journey;
 mod logs;
+mod once;
 mod outages;
 mod processes;
 mod projection;
