@@ -150,7 +150,7 @@ async fn a_jetstream_that_forgot_what_it_had_seen_takes_everything_again_and_not
     let shown = async || {
         let report = organization.client.report(&campaign).await?;
         let messages = organization.client.list_messages(&organization.tenant, &campaign).await?;
-        let history = stack_history(&organization, &messages).await?;
+        let history = history_lengths(&organization, &messages).await?;
         anyhow::Ok((report.status_counts, messages, history))
     };
     let before = shown().await?;
@@ -185,7 +185,7 @@ async fn a_jetstream_that_forgot_what_it_had_seen_takes_everything_again_and_not
 }
 
 /// How many entries each message's history has.
-async fn stack_history(organization: &Organization, messages: &[Message]) -> Result<Vec<usize>> {
+async fn history_lengths(organization: &Organization, messages: &[Message]) -> Result<Vec<usize>> {
     let mut entries = Vec::new();
     for message in messages {
         entries.push(organization.client.message(&message.name).await?.history.len());
