@@ -1,5 +1,8 @@
 //! What the wire does, and what we make of it, against a server that answers byte by byte.
 
+mod phases;
+mod size;
+
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -166,18 +169,62 @@ async fn an_answer_that_is_too_large_is_unreadable() {
 
 #[tokio::test]
 async fn a_redirect_is_an_answer_and_not_followed() {
-    let (target, followed) = server(async |stream| answers_once(stream, OK).await).await;
-    let (url, _) = server(move |mut stream| {
-        let answer = format!("HTTP/1.1 307 Elsewhere\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n");
-        async move {
-            read_request(&mut stream).await;
-            stream.write_all(answer.as_bytes()).await.expect("written");
-        }
+    for status in [301, 302, 303, 307, 308] {
+        let (target, followed) = server(async |stream| answers_once(stream, OK).await).await;
+        let (url, _) = server(move |mut stream| {
+            let answer =
+                format!("HTTP/1.1 {status} Elsewhere\r\nlocation: {target}\r\ncontent-length: 0\r\n\r\n");
+            async move {
+                read_request(&mut stream).await;
+                stream.write_all(answer.as_bytes()).await.expect("written");
+            }
+        })
+        .await;
+        let reply = pool().call(request(&url), &soon()).await.expect("answered");
+        assert_eq!(reply.status, status);
+        assert_eq!(followed.load(Ordering::Relaxed), 0, "{status}");
+    }
+}
+
+/// A server may say that it has not looked at a request, and that it may come again at once. What it says is not what
+/// it did: that is for the provider's documented codes to decide, and nothing is sent again meanwhile.
+#[tokio::test]
+async fn no_answer_makes_a_second_request() {
+    for status in ["408 Request Timeout", "421 Misdirected Request", "425 Too Early", "429 Slow", "503 Busy"]
+    {
+        let requests = Arc::new(AtomicUsize::new(0));
+        let counted = requests.clone();
+        let (url, _) = server(move |mut stream| {
+            let counted = counted.clone();
+            async move {
+                while read_request(&mut stream).await.is_some() {
+                    counted.fetch_add(1, Ordering::Relaxed);
+                    let answer = format!("HTTP/1.1 {status}\r\nretry-after: 0\r\ncontent-length: 0\r\n\r\n");
+                    stream.write_all(answer.as_bytes()).await.expect("written");
+                }
+            }
+        })
+        .await;
+        pool().call(request(&url), &soon()).await.expect("answered");
+        assert_eq!(requests.load(Ordering::Relaxed), 1, "{status}");
+    }
+}
+
+/// An idle connection on which the request was written, and that then breaks, is not replaced: only one that turns out
+/// to be closed before anything is written is.
+#[tokio::test]
+async fn a_kept_connection_that_breaks_under_a_request_makes_no_second_one() {
+    let (url, connections) = server(async |mut stream| {
+        read_request(&mut stream).await;
+        stream.write_all(OK).await.expect("written");
+        read_request(&mut stream).await;
     })
     .await;
-    let reply = pool().call(request(&url), &soon()).await.expect("answered");
-    assert_eq!(reply.status, StatusCode::TEMPORARY_REDIRECT);
-    assert_eq!(followed.load(Ordering::Relaxed), 0);
+    let pool = pool();
+    pool.call(request(&url), &soon()).await.expect("answered");
+    let broken = pool.call(request(&url), &soon()).await;
+    assert_eq!(broken.expect_err("broken"), Failure::Unknown("reset"));
+    assert_eq!(connections.load(Ordering::Relaxed), 1, "one request, never a second");
 }
 
 #[tokio::test]

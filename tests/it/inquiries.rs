@@ -1,0 +1,112 @@
+//! Inquiries: what providers accepted in silence is found by asking them, and what nobody knows of stays where it is, for
+//! all to see.
+
+use std::collections::HashSet;
+
+use anyhow::{Context, Result, ensure};
+use muster_proto::v1::{CampaignMode, MessageStatus, Provider};
+use muster_provider_sim::behaviour::Behaviour;
+use muster_tests::stack::{Organization, Service};
+use muster_tests::{Stack, StackOptions, wait};
+
+use crate::scene::{self, TEMPLATE, WITHIN};
+
+const PROVIDERS: [Provider; 6] = [
+    Provider::Twilio,
+    Provider::Telnyx,
+    Provider::Bandwidth,
+    Provider::Plivo,
+    Provider::Vonage,
+    Provider::Sinch,
+];
+/// Texts of each organization.
+const CONTACTS: usize = 24;
+
+/// Providers whose answers are lost half of the time, and all of their receipts: asking is the only way to know.
+fn silent() -> Behaviour {
+    Behaviour { reset_share: 0.4, receipt_loss_share: 1.0, ..scene::quick() }
+}
+
+async fn stack() -> Result<Stack> {
+    let soon = vec![(Service::ControlPlane, "MUSTER_INQUIRY_DELAY_S".to_owned(), "1".to_owned())];
+    Stack::start(StackOptions { behaviour: silent(), env: soon, ..StackOptions::default() }).await
+}
+
+/// A campaign whose calls have all ended.
+async fn called(stack: &Stack, provider: Provider) -> Result<(Organization, String)> {
+    let (organization, list) = scene::organization(stack, provider, CONTACTS).await?;
+    let campaign = organization.draft(CampaignMode::Broadcast, &list, TEMPLATE).await?;
+    organization.client.start(&campaign).await?;
+    Ok((organization, campaign))
+}
+
+#[tokio::test]
+async fn what_was_accepted_in_silence_is_found_by_asking() -> Result<()> {
+    let stack = stack().await?;
+    let mut campaigns = Vec::new();
+    for provider in PROVIDERS {
+        campaigns.push(called(&stack, provider).await?);
+    }
+    for (organization, campaign) in &campaigns {
+        let found = async || {
+            let ledger = stack.simulator.ledger().await?;
+            let accepted: HashSet<String> = ledger
+                .entries
+                .iter()
+                .filter_map(|entry| entry.message_id)
+                .map(|id| format!("{}/messages/{id}", organization.tenant))
+                .collect();
+            let messages = organization.client.list_messages(&organization.tenant, campaign).await?;
+            let known = |status| [MessageStatus::Sent, MessageStatus::Delivered].contains(&status);
+            let right = |name: &String, status| match accepted.contains(name) {
+                true => known(status),
+                false => status == MessageStatus::Unconfirmed,
+            };
+            let all = messages.iter().all(|message| right(&message.name, message.status()));
+            Ok((messages.len() == CONTACTS && all).then_some(messages))
+        };
+        let provider = format!("what {:?} accepted to be found", organization.provider);
+        let messages = wait::until(&provider, WITHIN, found).await?;
+        let mut asked = 0;
+        for message in &messages {
+            let message = organization.client.message(&message.name).await?;
+            asked += usize::from(message.history.iter().any(|step| step.cause == "inquiry"));
+        }
+        ensure!(asked > 0, "{provider}: nothing was found by asking");
+    }
+    // That it says DELIVERED where no receipt ever did, only asking can tell: the judge holds against receipts.
+    ensure!(stack.judge().await?.duplicates == 0);
+    stack.stop().await
+}
+
+#[tokio::test]
+async fn what_nobody_knows_of_for_three_days_is_said_to_stay_unconfirmed() -> Result<()> {
+    let stack = stack().await?;
+    let (organization, campaign) = called(&stack, Provider::Twilio).await?;
+    let unconfirmed = async || {
+        let open = stack.operator.report(&campaign).await?;
+        let known = muster_tests::client::open_count(&open) == 0;
+        let left = scene::count(&organization, &campaign, MessageStatus::Unconfirmed).await?;
+        Ok((known && left > 0 && open.message_count == i64::try_from(CONTACTS)?).then_some(left))
+    };
+    wait::until("all calls to end", WITHIN, unconfirmed).await?;
+    let sql = stack.sql().await?;
+    let age =
+        "UPDATE inquiries SET since = since - interval '72 hours', due_time = due_time - interval '72 hours'";
+    let waited = async || {
+        sql.execute(age, &[]).await?;
+        let left: i64 = sql.query_one("SELECT count(*) FROM inquiries", &[]).await?.get(0);
+        Ok((left == 0).then_some(()))
+    };
+    wait::until("all inquiries to end", WITHIN, waited).await?;
+    let messages = organization.client.list_messages(&organization.tenant, &campaign).await?;
+    let stays = messages.iter().filter(|message| message.status() == MessageStatus::Unconfirmed);
+    let count = i64::try_from(stays.clone().count())?;
+    ensure!(count > 0 && count == scene::count(&organization, &campaign, MessageStatus::Unconfirmed).await?);
+    for message in stays {
+        let message = organization.client.message(&message.name).await?;
+        let last = message.history.last().context("a history")?;
+        ensure!((last.status(), &*last.cause) == (MessageStatus::Unconfirmed, "settled"), "{message:?}");
+    }
+    Ok(())
+}
