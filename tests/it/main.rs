@@ -22,6 +22,7 @@ mod providers;
 mod quotas;
 mod receipts;
 mod revocation;
+mod routes;
 mod scaling;
 mod scene;
 mod schema;

@@ -4,6 +4,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx, TenantTx};
+use crate::store::routes::Kind;
 use crate::store::tenants::TenantState;
 use crate::store::{Page, execute, query, query_opt};
 
@@ -60,6 +61,13 @@ pub(crate) struct Campaign {
     pub(crate) unplannable_count: i64,
     pub(crate) create_time: Micros,
     pub(crate) start_time: Option<Micros>,
+}
+
+impl Campaign {
+    /// What its messages are.
+    pub(crate) fn kind(&self) -> Kind {
+        Kind::of(!self.media_urls.is_empty())
+    }
 }
 
 impl From<Row> for Campaign {

@@ -9,13 +9,14 @@ use crate::store::{execute, query, query_opt};
 
 /// How a batch of each table's rows is deleted, once messages and campaigns are gone: in an order in which nothing is
 /// referred to any more. Secrets go with their keys; frames of status changes go when they are relayed.
-const STEPS: [&str; 15] = [
+const STEPS: [&str; 16] = [
     include_str!("purge/tenant_texts.sql"),
     include_str!("purge/contacts.sql"),
     include_str!("purge/rejected_rows.sql"),
     include_str!("purge/contact_lists.sql"),
     include_str!("purge/phone_numbers.sql"),
     include_str!("purge/number_pools.sql"),
+    include_str!("purge/routes.sql"),
     include_str!("purge/provider_accounts.sql"),
     include_str!("purge/replies.sql"),
     include_str!("purge/conversations.sql"),
