@@ -17,6 +17,7 @@ const FILES: &[&str] = &[
     "muster/v1/numbers.proto",
     "muster/v1/provider_accounts.proto",
     "muster/v1/roles.proto",
+    "muster/v1/routes.proto",
     "muster/v1/status.proto",
     "muster/v1/tenants.proto",
     "muster/v1/texting.proto",

@@ -16,6 +16,7 @@ pub(crate) mod numbers;
 mod page;
 pub(crate) mod provider_accounts;
 pub(crate) mod roles;
+pub(crate) mod routes;
 pub(crate) mod tenants;
 pub(crate) mod texting;
 

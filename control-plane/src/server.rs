@@ -19,6 +19,7 @@ use muster_proto::v1::message_service_server::MessageServiceServer;
 use muster_proto::v1::number_service_server::NumberServiceServer;
 use muster_proto::v1::provider_account_service_server::ProviderAccountServiceServer;
 use muster_proto::v1::role_service_server::RoleServiceServer;
+use muster_proto::v1::route_service_server::RouteServiceServer;
 use muster_proto::v1::tenant_service_server::TenantServiceServer;
 use muster_proto::v1::texting_service_server::TextingServiceServer;
 use muster_runtime::access::layer::AccessLayer;
@@ -44,7 +45,7 @@ use crate::secrets::Secrets;
 use crate::work;
 
 /// The services of the API, as reflection names them.
-const SERVICES: [&str; 13] = [
+const SERVICES: [&str; 14] = [
     "muster.v1.AccessService",
     "muster.v1.ApiKeyService",
     "muster.v1.AuditService",
@@ -56,6 +57,7 @@ const SERVICES: [&str; 13] = [
     "muster.v1.NumberService",
     "muster.v1.ProviderAccountService",
     "muster.v1.RoleService",
+    "muster.v1.RouteService",
     "muster.v1.TenantService",
     "muster.v1.TextingService",
 ];
@@ -153,6 +155,7 @@ async fn serve_api(
         .add_service(NumberServiceServer::new(api.clone()))
         .add_service(ProviderAccountServiceServer::new(api.clone()))
         .add_service(RoleServiceServer::new(api.clone()))
+        .add_service(RouteServiceServer::new(api.clone()))
         .add_service(TenantServiceServer::new(api.clone()))
         .add_service(TextingServiceServer::new(api));
     let stop = tasks.stop();

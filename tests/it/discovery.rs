@@ -11,7 +11,7 @@ use tonic_reflection::pb::{v1, v1alpha};
 use crate::scene;
 
 /// What the control-plane serves.
-const API: [&str; 13] = [
+const API: [&str; 14] = [
     "AccessService",
     "ApiKeyService",
     "AuditService",
@@ -23,6 +23,7 @@ const API: [&str; 13] = [
     "NumberService",
     "ProviderAccountService",
     "RoleService",
+    "RouteService",
     "TenantService",
     "TextingService",
 ];

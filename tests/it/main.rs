@@ -27,6 +27,7 @@ mod quotas;
 mod receipts;
 mod retention;
 mod revocation;
+mod routes;
 mod scaling;
 mod scene;
 mod schema;

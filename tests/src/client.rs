@@ -24,6 +24,7 @@ use muster_proto::v1::message_service_client::MessageServiceClient;
 use muster_proto::v1::number_service_client::NumberServiceClient;
 use muster_proto::v1::provider_account_service_client::ProviderAccountServiceClient;
 use muster_proto::v1::role_service_client::RoleServiceClient;
+use muster_proto::v1::route_service_client::RouteServiceClient;
 use muster_proto::v1::status_service_client::StatusServiceClient;
 use muster_proto::v1::tenant_service_client::TenantServiceClient;
 use muster_proto::v1::texting_service_client::TextingServiceClient;
@@ -118,6 +119,8 @@ impl Client {
         members: MemberServiceClient on api;
         /// Roles.
         roles: RoleServiceClient on api;
+        /// Routes over provider accounts.
+        routes: RouteServiceClient on api;
         /// Client organizations.
         tenants: TenantServiceClient on api;
         /// Contact lists and imports.

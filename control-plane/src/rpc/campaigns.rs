@@ -28,6 +28,7 @@ use crate::store::campaigns::{
 };
 use crate::store::contacts::contact_list_get;
 use crate::store::numbers::pool_get;
+use crate::store::routes::pool_carries;
 use crate::store::tenants::tenant_get;
 
 pub(super) const CAMPAIGN: &str = "tenants/*/campaigns/*";
@@ -201,6 +202,13 @@ impl Api {
             let pool = pool_get(&tx, campaign.pool).await?;
             if pool.is_none_or(|pool| pool.phone_number_count == 0) {
                 return Err(Error::precondition("EMPTY_NUMBER_POOL", "the number pool has no numbers").into());
+            }
+            if !pool_carries(&tx, campaign.pool, campaign.kind()).await? {
+                let message = format!(
+                    "no route lets any number of the number pool send {:?}; see RouteService",
+                    campaign.kind()
+                );
+                return Err(Error::precondition("NO_ROUTE", message).into());
             }
             campaign
         };

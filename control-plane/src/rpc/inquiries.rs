@@ -16,7 +16,7 @@ use crate::rpc::Api;
 use crate::store::inquiries::{
     DueInquiry, TextBetween, inquiries_asked, inquiries_due, inquiries_end, inquiries_forget, texts_between,
 };
-use crate::store::transitions::record;
+use crate::store::transitions::history_add;
 
 /// Inquiries in one call at most.
 const TAKEN_MAX: i64 = 100;
@@ -47,7 +47,7 @@ impl Api {
         let transitions: Vec<_> = settled.iter().map(|inquiry| inquiry.settled(now, &cause)).collect();
         ended.extend(settled.iter().map(|inquiry| inquiry.message));
         inquiries_end(&tx, &ended).await?;
-        record(&tx, &transitions).await?;
+        history_add(&tx, &transitions).await?;
         let messages: Vec<Uuid> = asked.iter().map(|inquiry| inquiry.message).collect();
         let next: Vec<Micros> = asked.iter().map(|inquiry| inquiry.next(now)).collect();
         inquiries_asked(&tx, &messages, &next).await?;
@@ -59,7 +59,6 @@ impl Api {
         tx.commit().await?;
         if !settled.is_empty() {
             tracing::warn!(messages = settled.len(), "nothing was heard of messages; they stay UNCONFIRMED");
-            self.nudges.statuses.notify_one();
         }
         Ok(inquiries)
     }

@@ -4,6 +4,7 @@ use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx, TenantTx};
+use crate::store::routes::Kind;
 use crate::store::tenants::TenantState;
 use crate::store::{Page, execute, query, query_one, query_opt};
 
@@ -64,6 +65,13 @@ pub(crate) struct Campaign {
     pub(crate) end_time: Option<Micros>,
     /// When the erasing of its messages began.
     pub(crate) erase_time: Option<Micros>,
+}
+
+impl Campaign {
+    /// What its messages are.
+    pub(crate) fn kind(&self) -> Kind {
+        Kind::of(!self.media_urls.is_empty())
+    }
 }
 
 impl From<Row> for Campaign {

@@ -1,6 +1,6 @@
 //! Replies and opt-outs.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use tokio_postgres::Row;
 use uuid::Uuid;
@@ -105,8 +105,28 @@ pub(crate) async fn conversation_assign(
     now: Micros,
 ) -> Result<()> {
     let sql = include_str!("conversations/conversation_assign.sql");
-    execute(tx, sql, &[&message.to, &message.from, &texter, &now]).await?;
+    execute(tx, sql, &[&message.to, &message.from, &texter, &now, &message.id]).await?;
     Ok(())
+}
+
+/// Notes that somebody replied: they have a conversation with the number, whoever sent to them.
+pub(crate) async fn conversation_reply(tx: &SystemTx<'_>, reply: &Reply) -> Result<()> {
+    let sql = include_str!("conversations/conversation_reply.sql");
+    execute(tx, sql, &[&reply.tenant, &reply.from, &reply.to, &reply.receive_time]).await?;
+    Ok(())
+}
+
+/// Which of `numbers` each of these people has talked with last, by their phone numbers; those without a conversation are
+/// missing.
+pub(crate) async fn numbers_talked_with(
+    tx: &SystemTx<'_>,
+    tenant: Uuid,
+    phones: &[&str],
+    numbers: &[&str],
+) -> Result<HashMap<String, String>> {
+    let sql = include_str!("conversations/numbers_talked_with.sql");
+    let rows = query(tx, sql, &[&tenant, &phones, &numbers]).await?;
+    Ok(rows.into_iter().map(|row| (row.get("phone"), row.get("number_phone"))).collect())
 }
 
 /// Whether `texter` is the last who sent to this message's recipient from its number.

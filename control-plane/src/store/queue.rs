@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx};
 use crate::store::campaigns::{CampaignState, Mode};
+use crate::store::routes::Kind;
 use crate::store::tenants::TenantState;
 use crate::store::transitions::Attempt;
 use crate::store::{execute, query};
@@ -19,6 +20,8 @@ pub(crate) struct QueuedCampaign {
     pub(crate) state: CampaignState,
     /// When the first of its messages may have expired.
     pub(crate) expires_from: Micros,
+    /// What its messages are.
+    pub(crate) kind: Kind,
     /// The tenant's quotas; 0 where it has none.
     pub(crate) texts_per_day: i64,
     pub(crate) segments_per_second: i64,
@@ -36,6 +39,7 @@ pub(crate) async fn queued_campaigns(tx: &SystemTx<'_>) -> Result<Vec<QueuedCamp
         pool: row.get("pool_id"),
         state: CampaignState::from_code(row.get("state")),
         expires_from: row.get("expires_from"),
+        kind: Kind::of(row.get("has_media")),
         texts_per_day: row.get("texts_per_day"),
         segments_per_second: row.get("segments_per_second"),
     });

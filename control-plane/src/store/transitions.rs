@@ -103,7 +103,7 @@ pub(crate) async fn record(tx: &Transaction<'_>, transitions: &[Transition]) -> 
     count(transitions);
     let slot = counter_slot();
     try_join5(
-        events_insert(tx, transitions),
+        history_add(tx, transitions),
         frames_insert(tx, transitions),
         inquiries_insert(tx, transitions),
         texts_add(tx, transitions, slot),
@@ -138,7 +138,8 @@ fn count(transitions: &[Transition]) {
     UNCONFIRMED.fetch_add(unconfirmed as u64, Ordering::Relaxed);
 }
 
-async fn events_insert(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {
+/// Adds steps to messages' histories, and nothing else: for [`record`], and where a message's state stays as it is.
+pub(crate) async fn history_add(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {
     // A plan's own row says when the message was created.
     let moved = || transitions.iter().filter(|t| t.to.status != Status::Created);
     let messages: Vec<Uuid> = moved().map(|t| t.message).collect();

@@ -27,6 +27,7 @@ use crate::store::queue::{
 use crate::store::transitions::{Attempt, decide, record};
 use crate::work::Context;
 use crate::work::daily::Daily;
+use crate::work::moves::Moves;
 use crate::work::nodes::{Nodes, Room};
 use crate::work::order::{self, Sender};
 use crate::work::pace::Pace;
@@ -67,6 +68,7 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
         pools: HashMap::new(),
         assignments_cleared: None,
         trials: HashMap::new(),
+        moves: Moves::default(),
         expiry_looked: HashMap::new(),
         first: 0,
     };
@@ -88,6 +90,7 @@ struct Dispatcher {
     assignments_cleared: Option<Instant>,
     /// When each account whose provider does not answer was tried last.
     trials: HashMap<Uuid, Instant>,
+    moves: Moves,
     /// When each campaign was last looked through for messages whose validity is over: that reads all of its queue.
     expiry_looked: HashMap<Uuid, Instant>,
     /// Which tenant goes first in the next round.
@@ -125,8 +128,11 @@ impl Dispatcher {
         let mut ordered = 0;
         if !running.is_empty() {
             let rooms = Rooms::look(&self.context.bus, &self.nodes).await?;
+            self.moves.hear(&rooms);
             for campaign in &running {
                 ordered += self.order(client, campaign, &rooms, ROUND_MAX - ordered).await?;
+                // Afterwards, so that something is left to try the account with, now and then.
+                self.moves.campaign(client, campaign).await?;
             }
         }
         if ordered > 0 || cleared {

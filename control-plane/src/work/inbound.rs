@@ -4,7 +4,9 @@ use muster_domain::consent::{Keyword, keyword};
 use muster_runtime::{clock, frame};
 
 use crate::db::{Result, SystemTx};
-use crate::store::conversations::{Reply, ReplyKeyword, opt_out_delete, opt_out_insert, reply_insert};
+use crate::store::conversations::{
+    Reply, ReplyKeyword, conversation_reply, opt_out_delete, opt_out_insert, reply_insert,
+};
 use crate::work::facts::InboundReply;
 
 /// Applies replies in the order they came in.
@@ -46,6 +48,7 @@ async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
     if !reply_insert(tx, &reply).await? {
         return Ok(());
     }
+    conversation_reply(tx, &reply).await?;
     match keyword {
         Some(Keyword::Stop) => opt_out_insert(tx, tenant, &reply.from, time).await,
         Some(Keyword::Start | Keyword::StartIfOptedOut) => opt_out_delete(tx, tenant, &reply.from).await,

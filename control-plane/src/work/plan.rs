@@ -8,7 +8,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_domain::phone::PhoneNumber;
 use muster_domain::status::{State, Status};
 use muster_domain::template::Template;
 use muster_domain::text::{self, BODY_CHARS_MAX};
@@ -21,11 +20,14 @@ use crate::nudge::nudged;
 use crate::store::Page;
 use crate::store::campaigns::{Campaign, Mode, PlanStep, campaign_plan_step, campaigns_to_plan};
 use crate::store::contacts::{Contact, contacts_to_plan};
-use crate::store::numbers::{Number, pool_numbers};
+use crate::store::conversations::numbers_talked_with;
+use crate::store::numbers::pool_numbers;
 use crate::store::plans::{Plan, assignments_insert, messages_insert, queue_insert};
+use crate::store::routes::routes_of;
 use crate::store::tenants::tenant_window;
 use crate::store::transitions::{Owner, Transition, record};
 use crate::work::Context;
+use crate::work::numbers::Numbers;
 
 /// How often the planner looks for work when nobody nudges it.
 const TIMER: Duration = Duration::from_secs(1);
@@ -61,11 +63,21 @@ async fn plan_page(context: &Context, campaign: &Campaign) -> anyhow::Result<boo
     let tx = SystemTx::begin(&mut client).await?;
     let page = Page { after: campaign.planned_after, limit: PAGE };
     let contacts = contacts_to_plan(&tx, campaign.list, &page).await?;
-    let numbers = Numbers::new(pool_numbers(&tx, campaign.pool).await?);
+    let routes = routes_of(&tx, campaign.tenant).await?;
+    let numbers = Numbers::new(&pool_numbers(&tx, campaign.pool).await?, &routes, campaign.kind());
+    if numbers.is_empty() {
+        // Its routes went since it was started; it goes on when there is one again.
+        return Ok(true);
+    }
+    let phones: Vec<&str> = contacts.iter().map(|contact| contact.phone.as_str()).collect();
+    let talks = numbers_talked_with(&tx, campaign.tenant, &phones, &numbers.phones()).await?;
     let template = Template::parse(&campaign.template)?;
     let window = tenant_window(&tx, campaign.tenant).await?.and(context.hours);
     let sending = Sending { campaign, window, now: Micros::now() };
-    let plan = |contact| plan(contact, &template, &numbers, &sending);
+    let plan = |contact: &Contact| {
+        let number = numbers.for_contact(&contact.phone, talks.get(&contact.phone).map(String::as_str))?;
+        plan(contact, number, &template, &sending)
+    };
     let plans: Vec<Plan> = contacts.iter().filter_map(plan).collect();
     let done = contacts.len() < usize::try_from(PAGE)?;
     let step = PlanStep {
@@ -108,8 +120,9 @@ impl Sending<'_> {
     }
 }
 
-/// The message for one contact; `None` where the template cannot be filled for them, or nothing is left to say.
-fn plan(contact: &Contact, template: &Template, numbers: &Numbers, sending: &Sending<'_>) -> Option<Plan> {
+/// The message for one contact from a number; `None` where the template cannot be filled for them, or nothing is left
+/// to say.
+fn plan(contact: &Contact, number: Uuid, template: &Template, sending: &Sending<'_>) -> Option<Plan> {
     let (due_time, expire_time) = sending.times(&contact.phone);
     let mut body = String::with_capacity(template.source().len() + 32);
     template.render(|field| contact.fields.get(field).map(String::as_str), &mut body).ok()?;
@@ -119,7 +132,7 @@ fn plan(contact: &Contact, template: &Template, numbers: &Numbers, sending: &Sen
     Some(Plan {
         message: clock::new_id(),
         contact: contact.id,
-        number: numbers.for_contact(&contact.phone)?,
+        number,
         phone: contact.phone.clone(),
         segments: i16::try_from(text::count(&body).segments).ok()?,
         body,
@@ -154,69 +167,4 @@ async fn write(tx: &SystemTx<'_>, campaign: &Campaign, plans: &[Plan], now: Micr
         .collect();
     record(tx, &transitions).await?;
     Ok(())
-}
-
-/// A pool's numbers, to choose from.
-struct Numbers {
-    numbers: Vec<(PhoneNumber, Uuid)>,
-}
-
-impl Numbers {
-    fn new(numbers: Vec<Number>) -> Self {
-        let named = |number: Number| (PhoneNumber::from_e164_trusted(number.phone), number.id);
-        let mut numbers: Vec<_> = numbers.into_iter().map(named).collect();
-        // By area code, so that those of one area code stand together; then by number, so that the order, and
-        // with it every contact's number, depends on the pool alone.
-        numbers.sort_by(|(a, _), (b, _)| (a.area_code(), a).cmp(&(b.area_code(), b)));
-        Self { numbers }
-    }
-
-    /// The number for a contact: of the same area code where the pool has any, and always the same one while the
-    /// pool does not change. Phone numbers end in well mixed digits, so this spreads contacts evenly.
-    fn for_contact(&self, phone: &str) -> Option<Uuid> {
-        let contact = PhoneNumber::from_e164_trusted(phone);
-        let area = contact.area_code();
-        let begin = self.numbers.partition_point(|(number, _)| number.area_code() < area);
-        let end = self.numbers.partition_point(|(number, _)| number.area_code() <= area);
-        let local = self.numbers.get(begin..end).filter(|local| !local.is_empty());
-        let choices = local.unwrap_or(&self.numbers);
-        let digits: usize = phone.get(1..)?.parse().ok()?;
-        choices.get(digits.checked_rem(choices.len())?).map(|(_, id)| *id)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn number(phone: &str, id: u128) -> Number {
-        Number {
-            id: Uuid::from_u128(id),
-            pool: Uuid::nil(),
-            account: Uuid::nil(),
-            phone: phone.to_owned(),
-            kind: 1,
-            segments_per_second: 1.0,
-            create_time: Micros(0),
-        }
-    }
-
-    #[test]
-    fn a_contact_is_texted_from_their_area_code_and_keeps_their_number() {
-        let numbers =
-            || vec![number("+14155552000", 1), number("+12125552000", 2), number("+12125552001", 3)];
-        let pool = Numbers::new(numbers());
-        for contact in ["+12125553000", "+12125553001", "+12125559999"] {
-            let chosen = pool.for_contact(contact);
-            assert!([Some(Uuid::from_u128(2)), Some(Uuid::from_u128(3))].contains(&chosen));
-            let mut other_order = numbers();
-            other_order.reverse();
-            assert_eq!(Numbers::new(other_order).for_contact(contact), chosen);
-        }
-        assert!(
-            pool.for_contact("+13035551234").is_some(),
-            "no number of that area code: any number will do"
-        );
-        assert_eq!(Numbers::new(Vec::new()).for_contact("+13035551234"), None);
-    }
 }

@@ -27,6 +27,11 @@ impl Rooms {
         Ok(Self { shards, accounts: nodes.rooms() })
     }
 
+    /// The accounts whose providers do not answer.
+    pub(crate) fn open_accounts(&self) -> impl Iterator<Item = Uuid> + '_ {
+        self.accounts.iter().filter(|(_, room)| **room == Room::CircuitOpen).map(|(account, _)| *account)
+    }
+
     /// What of a number's messages may be ordered.
     pub(crate) fn of(&self, number: Uuid, sender: &Sender) -> Room {
         let shard = usize::from(topology::shard_of(number));

@@ -83,6 +83,7 @@ const MESSAGE: &str = "tenants/*/messages/*";
 const NUMBER: &str = "tenants/*/phoneNumbers/*";
 const API_KEY: &str = "tenants/*/apiKeys/*";
 const ROLE: &str = "tenants/*/roles/*";
+const ROUTE: &str = "tenants/*/routes/*";
 const MEMBER: &str = "tenants/*/members/*";
 const INVITATION: &str = "tenants/*/invitations/*";
 
@@ -191,6 +192,13 @@ rules! {
         reads ListRoles: one(MembersRead), "parent" = TENANT;
         changes UpdateRole: one(RolesWrite), "role.name" = ROLE;
         changes DeleteRole: one(RolesWrite), "name" = ROLE;
+    }
+    RouteService {
+        changes CreateRoute: one(ProviderAccountsWrite), "parent" = TENANT; "route.provider_account" = ACCOUNT;
+        reads GetRoute: one(ProviderAccountsRead), "name" = ROUTE;
+        reads ListRoutes: one(ProviderAccountsRead), "parent" = TENANT;
+        changes UpdateRoute: one(ProviderAccountsWrite), "route.name" = ROUTE;
+        changes DeleteRoute: one(ProviderAccountsWrite), "name" = ROUTE;
     }
     StatusService {
         reads WatchStatus: one(MessagesRead), "parent" = TENANT; "campaign" = CAMPAIGN;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use muster_domain::permission::Permission;
 use muster_proto::v1::{
-    ApiKey, CampaignMode, CreateInvitationRequest, Invitation, ListPhoneNumbersRequest, Provider,
+    ApiKey, CampaignMode, CreateInvitationRequest, Invitation, ListPhoneNumbersRequest, Provider, Route,
 };
 use muster_runtime::access::table::TABLE;
 use muster_tests::stack::Organization;
@@ -59,6 +59,10 @@ impl Made<'_> {
             "tenants/*" => tenant.clone(),
             "tenants/*/contactLists/*" => self.list.clone(),
             "tenants/*/providerAccounts/*" => account.clone(),
+            "tenants/*/routes/*" => {
+                let route = Route { provider_account: account.clone(), ..Route::default() };
+                client.create_route(tenant, route).await?.name
+            }
             "tenants/*/numberPools/*" => pool.clone(),
             "tenants/*/campaigns/*" => self.campaign.clone(),
             "tenants/*/messages/*" => self.message().await?,

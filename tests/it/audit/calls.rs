@@ -1,6 +1,7 @@
 //! One example call of each rpc that changes something, and what the audit log must tell of it.
 
 mod creation;
+mod routes;
 
 use std::cell::RefCell;
 
@@ -9,14 +10,15 @@ use muster_proto::v1::{
     AcceptInvitationRequest, ApiKey, BatchCreatePhoneNumbersRequest, CampaignMode, CreateInvitationResponse,
     CreateNumberPoolRequest, CreatePhoneNumberRequest, DeleteApiKeyRequest, DeleteInvitationRequest,
     DeleteMemberRequest, DeleteRoleRequest, GetCallerRequest, Member, NumberPool, PhoneNumber, Provider,
-    ProviderAccount, Role, RotateApiKeyRequest, Tenant, UpdateMemberRequest, UpdateProviderAccountRequest,
-    UpdateRoleRequest,
+    ProviderAccount, Role, RotateApiKeyRequest, Route, Tenant, UpdateMemberRequest,
+    UpdateProviderAccountRequest, UpdateRoleRequest,
 };
 use muster_tests::stack::{Organization, OrganizationOptions};
 use muster_tests::{Client, Stack, contacts, wait};
 use serde_json::{Value, json};
 
 use self::creation::{create_key, create_role, inbound_token, invite, join};
+use self::routes::{further_account, route};
 use crate::scene::{TEMPLATE, WITHIN};
 
 /// What the audit log must tell of a call.
@@ -45,6 +47,9 @@ pub(super) struct World {
     invited: [CreateInvitationResponse; 2],
     members: [Member; 2],
     roles: [Role; 2],
+    routes: [Route; 2],
+    /// An account without a route.
+    account: String,
     secrets: RefCell<Vec<String>>,
 }
 
@@ -64,6 +69,7 @@ impl World {
         let caller = client.access().get_caller(GetCallerRequest {}).await?.into_inner().caller;
         let (key, secret) = create_key(client, tenant).await?;
         let invited = [invite(client, tenant, 3).await?, invite(client, tenant, 4).await?];
+        let others = [further_account(client, tenant).await?, further_account(client, tenant).await?];
         let mut secrets = vec![organization.key.clone(), secret, chosen.1, gone.1];
         secrets.extend(invited.iter().map(|invited| invited.token.clone()));
         secrets.extend(inbound_token(client, &organization.account).await?);
@@ -71,6 +77,8 @@ impl World {
         Ok(Self {
             draft: draft().await?,
             canceled: draft().await?,
+            routes: [route(client, &organization.account).await?, route(client, &others[0]).await?],
+            account: others[1].clone(),
             roles: [create_role(client, tenant).await?, create_role(client, tenant).await?],
             operator: stack.operator.clone(),
             members: [chosen.0, gone.0],
@@ -112,6 +120,7 @@ impl World {
             "NumberService" => self.numbers(rpc).await,
             "ProviderAccountService" => self.provider_accounts(rpc).await,
             "RoleService" => self.roles(rpc).await,
+            "RouteService" => self.routes(rpc).await,
             "TenantService" => self.tenants(rpc).await,
             "TextingService" => self.texting(rpc).await,
             _ => no_example(rpc),

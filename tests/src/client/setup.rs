@@ -4,9 +4,9 @@ use anyhow::{Context, Result};
 use muster_proto::v1::{
     AcceptInvitationRequest, AcceptInvitationResponse, ApiKey, BatchCreatePhoneNumbersRequest, Campaign,
     CreateApiKeyRequest, CreateInvitationRequest, CreateNumberPoolRequest, CreatePhoneNumberRequest,
-    CreateProviderAccountRequest, CreateTenantRequest, GetProviderAccountRequest, Invitation,
-    ListCampaignsRequest, ListTenantsRequest, Member, NumberPool, PhoneNumber, ProviderAccount, Tenant,
-    UpdateProviderAccountRequest,
+    CreateProviderAccountRequest, CreateRouteRequest, CreateTenantRequest, GetProviderAccountRequest,
+    Invitation, ListCampaignsRequest, ListTenantsRequest, Member, NumberPool, PhoneNumber, ProviderAccount,
+    Route, Tenant, UpdateProviderAccountRequest,
 };
 
 use super::{Client, PAGE_SIZE, all_pages};
@@ -79,11 +79,24 @@ impl Client {
         let request = CreateNumberPoolRequest { parent: tenant.to_owned(), number_pool: Some(pool) };
         let pool =
             self.numbers().create_number_pool(request).await.context("create a pool")?.into_inner().name;
+        self.create_numbers(&pool, account, numbers, segments_per_second).await?;
+        Ok(pool)
+    }
+
+    /// Puts numbers of an account into a pool.
+    pub async fn create_numbers(
+        &self,
+        pool: &str,
+        account: &str,
+        numbers: &[String],
+        segments_per_second: f64,
+    ) -> Result<()> {
+        let tenant = pool.split("/numberPools/").next().unwrap_or_default();
         let number = |phone_number: &String| CreatePhoneNumberRequest {
             parent: String::new(),
             phone_number: Some(PhoneNumber {
                 phone_number: phone_number.clone(),
-                number_pool: pool.clone(),
+                number_pool: pool.to_owned(),
                 provider_account: account.to_owned(),
                 segments_per_second,
                 ..PhoneNumber::default()
@@ -95,7 +108,13 @@ impl Client {
             let request = BatchCreatePhoneNumbersRequest { parent: tenant.to_owned(), requests };
             self.numbers().batch_create_phone_numbers(request).await.context("create numbers")?;
         }
-        Ok(pool)
+        Ok(())
+    }
+
+    /// Creates a route.
+    pub async fn create_route(&self, tenant: &str, route: Route) -> Result<Route> {
+        let request = CreateRouteRequest { parent: tenant.to_owned(), route: Some(route) };
+        Ok(self.routes().create_route(request).await.context("create a route")?.into_inner())
     }
 
     /// All tenants, deleted ones too. Only an operator can see them.

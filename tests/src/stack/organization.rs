@@ -67,7 +67,35 @@ impl Stack {
         let operator = &self.operator;
         let tenant = operator.create_tenant(&display_name).await?.name;
         let key = operator.create_key(&tenant, "roles/owner").await?;
-        let mut spec = account_spec(provider, &tenant)?;
+        let (account, account_sid) = self.account(&tenant, provider, &numbers).await?;
+        let client = operator.with_key(&key)?;
+        let pool = client.create_pool(&tenant, &account, &numbers, segments_per_second).await?;
+        Ok(Organization { tenant, key, client, provider, account, account_sid, pool })
+    }
+
+    /// Another account of an organization, with numbers in its pool. Returns its resource name.
+    pub async fn further_account(
+        &self,
+        organization: &Organization,
+        options: OrganizationOptions,
+    ) -> Result<String> {
+        let OrganizationOptions { provider, numbers, segments_per_second, .. } = options;
+        let (account, _) = self.account(&organization.tenant, provider, &numbers).await?;
+        let pool = &organization.pool;
+        organization.client.create_numbers(pool, &account, &numbers, segments_per_second).await?;
+        Ok(account)
+    }
+
+    /// An account of a tenant at the simulator that owns these numbers: its resource name, and what the simulator calls it.
+    async fn account(
+        &self,
+        tenant: &str,
+        provider: Provider,
+        numbers: &[String],
+    ) -> Result<(String, String)> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        let operator = &self.operator;
+        let mut spec = account_spec(provider, tenant, NEXT.fetch_add(1, Ordering::Relaxed))?;
         let opened = self.simulator.open_account(&spec).await?;
         let fields = rules_of(provider)?.account_fields();
         let given = |field: Option<&str>, value: String| field.map_or_else(String::new, |_| value);
@@ -82,15 +110,12 @@ impl Stack {
             base_url: self.simulator.url(),
             ..ProviderAccount::default()
         };
-        let account = operator.create_account(&tenant, account).await?;
+        let account = operator.create_account(tenant, account).await?;
         spec.inbound_url = Some(account.inbound_webhook_url);
         spec.status_url = Some(account.status_webhook_url);
-        spec.numbers = Some(numbers.clone());
+        spec.numbers = Some(numbers.to_vec());
         self.simulator.open_account(&spec).await?;
-        let client = operator.with_key(&key)?;
-        let pool = client.create_pool(&tenant, &account.name, &numbers, segments_per_second).await?;
-        let account_sid = spec.account_sid;
-        Ok(Organization { tenant, key, client, provider, account: account.name, account_sid, pool })
+        Ok((account.name, spec.account_sid))
     }
 }
 
@@ -100,15 +125,16 @@ fn rules_of(provider: Provider) -> Result<muster_domain::provider::Provider> {
     muster_domain::provider::Provider::from_code(code).context("a provider")
 }
 
-/// An account named after the tenant: `AC` and its id, as a Twilio SID looks.
-fn account_spec(provider: Provider, tenant: &str) -> Result<AccountSpec> {
-    let id: String = tenant.chars().filter(char::is_ascii_hexdigit).rev().take(32).collect();
+/// An account named after a number of its own and the tenant: `AC` and its id, as a Twilio SID looks.
+fn account_spec(provider: Provider, tenant: &str, number: u32) -> Result<AccountSpec> {
+    let tenant: String = tenant.chars().filter(char::is_ascii_hexdigit).rev().take(24).collect();
+    let id = format!("{number:08x}{tenant:0>24}");
     let provider = rules_of(provider)?;
     let fields = provider.account_fields();
     let named = |field: Option<&str>, name: &str| field.map_or_else(String::new, |_| format!("{name}-{id}"));
     Ok(AccountSpec {
         provider: provider.name().to_owned(),
-        account_sid: format!("AC{id:0>32}"),
+        account_sid: format!("AC{id}"),
         api_user: named(fields.api_user, "user"),
         application_id: named(fields.application_id, "application"),
         api_secret: format!("secret-of-{id}"),
