@@ -28,6 +28,7 @@ mod reap;
 mod relay;
 mod room;
 mod sweep;
+mod trials;
 
 /// What every loop needs.
 #[derive(Clone)]

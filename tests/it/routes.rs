@@ -216,6 +216,33 @@ async fn texts_of_a_provider_that_is_down_move_but_for_conversations() -> Result
     stack.stop().await
 }
 
+#[tokio::test]
+async fn a_conversation_that_a_click_begins_moves_with_its_text() -> Result<()> {
+    const CONTACTS: usize = 30;
+    let stack = scene::stack(scene::quick()).await?;
+    let two = Two::accounts(&stack, CONTACTS).await?;
+    two.routes([route(0, 1, WhenDown::Move), route(1, 1, WhenDown::Wait)]).await?;
+    two.first_at(&stack, NOBODY).await?;
+    let tenant = &two.organization.tenant;
+    let (_, secret) = stack.operator.join(tenant, "amina@example.org", "roles/texter").await?;
+    let amina = stack.operator.with_key(&secret)?;
+    let campaign = two.start(CampaignMode::Click, &[]).await?;
+    two.planned(&campaign, CONTACTS).await?;
+    for message in amina.claim_contacts(&campaign, "", i32::try_from(CONTACTS)?).await? {
+        amina.send(&message.name, "", "").await?;
+    }
+    two.delivered(&campaign, CONTACTS).await?;
+    let moved = two.messages(&campaign).await?.pop().context("a message")?;
+    ensure!(two.numbers[1].contains(&moved.from), "it went out from {}", moved.from);
+    let (from, to) = (moved.to, moved.from);
+    let spec = InboundSpec { from, to, body: "Yes!".to_owned(), times: 1, ..InboundSpec::default() };
+    stack.simulator.inbound(&spec).await?;
+    let heard = async || Ok((!amina.list_replies(tenant).await?.is_empty()).then_some(()));
+    wait::until("the reply to reach the texter", WITHIN, heard).await?;
+    stack.judge().await?.demand()?;
+    stack.stop().await
+}
+
 /// How often a text came back because nobody is to be called at its provider.
 const CIRCUIT_OPEN: &str = "
 SELECT count(*) FROM message_events WHERE error_code = 'circuit-open' AND status = 2";
