@@ -30,6 +30,7 @@ mod relay;
 mod retention;
 mod room;
 mod sweep;
+mod trials;
 
 /// What every loop needs.
 #[derive(Clone)]

@@ -267,6 +267,9 @@ async fn live(stack: &Stack, provider: Provider) -> Result<Organization> {
     let (client, tenant) = (&organization.client, &organization.tenant);
     client.import(&list, b"phone\nnobody\n").await?;
     client.join(tenant, "amina@example.org", "roles/texter").await?;
+    let provider_account = organization.account.clone();
+    let route = muster_proto::v1::Route { provider_account, ..Default::default() };
+    client.create_route(tenant, route).await?;
     let role = muster_proto::v1::Role {
         display_name: "Reader".to_owned(),
         permissions: vec!["campaigns.read".to_owned()],

@@ -29,17 +29,18 @@ pub(crate) struct Waiting {
 }
 
 /// A campaign's messages that wait for these numbers, the first that were due first: of those, that are for somebody who has
-/// no conversation with the number.
+/// no conversation with the number, and are in this attempt or a later one.
 pub(crate) async fn moves_find(
     tx: &SystemTx<'_>,
     campaign: Uuid,
     numbers: &[From<'_>],
+    attempt: i16,
     limit: i64,
 ) -> Result<Vec<Waiting>> {
     let ids: Vec<Uuid> = numbers.iter().map(|number| number.id).collect();
     let phones: Vec<&str> = numbers.iter().map(|number| number.phone).collect();
     let sql = include_str!("moves/moves_find.sql");
-    let rows = query(tx, sql, &[&campaign, &ids, &phones, &Micros::now(), &limit]).await?;
+    let rows = query(tx, sql, &[&campaign, &ids, &phones, &Micros::now(), &limit, &attempt]).await?;
     let waiting = rows.into_iter().map(|row| Waiting {
         message: row.get("message_id"),
         number: row.get("number_id"),

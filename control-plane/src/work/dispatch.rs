@@ -32,6 +32,7 @@ use crate::work::nodes::{Nodes, Room};
 use crate::work::order::{self, Sender};
 use crate::work::pace::Pace;
 use crate::work::room::Rooms;
+use crate::work::trials::Trials;
 
 /// How often the dispatcher works when nobody nudges it, which also is how finely numbers are paced.
 const TIMER: Duration = Duration::from_millis(50);
@@ -46,8 +47,6 @@ const NUMBERS_FRESH: Duration = Duration::from_secs(2);
 const CLEAR_MAX: i64 = 5_000;
 /// How often a campaign's queue is looked through for messages whose validity is over.
 const EXPIRY_TIMER: Duration = Duration::from_secs(2);
-/// How often an account whose provider does not answer is tried.
-const TRIAL_TIMER: Duration = Duration::from_secs(1);
 /// How often unsent messages of canceled campaigns are taken away from texters.
 const ASSIGNMENTS_TIMER: Duration = Duration::from_secs(1);
 
@@ -67,7 +66,7 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
         daily: Daily::default(),
         pools: HashMap::new(),
         assignments_cleared: None,
-        trials: HashMap::new(),
+        trials: Trials::default(),
         moves: Moves::default(),
         expiry_looked: HashMap::new(),
         first: 0,
@@ -88,8 +87,7 @@ struct Dispatcher {
     /// The numbers of each pool, when they were read.
     pools: HashMap<Uuid, (Instant, HashMap<Uuid, Sender>)>,
     assignments_cleared: Option<Instant>,
-    /// When each account whose provider does not answer was tried last.
-    trials: HashMap<Uuid, Instant>,
+    trials: Trials,
     moves: Moves,
     /// When each campaign was last looked through for messages whose validity is over: that reads all of its queue.
     expiry_looked: HashMap<Uuid, Instant>,
@@ -130,9 +128,8 @@ impl Dispatcher {
             let rooms = Rooms::look(&self.context.bus, &self.nodes).await?;
             self.moves.hear(&rooms);
             for campaign in &running {
+                self.moves.campaign(client, campaign, &self.trials).await?;
                 ordered += self.order(client, campaign, &rooms, ROUND_MAX - ordered).await?;
-                // Afterwards, so that something is left to try the account with, now and then.
-                self.moves.campaign(client, campaign).await?;
             }
         }
         if ordered > 0 || cleared {
@@ -267,13 +264,12 @@ impl Dispatcher {
         account: Uuid,
         numbers: &[Uuid],
     ) -> anyhow::Result<Vec<Taken>> {
-        if self.trials.get(&account).is_some_and(|at| clock::since(*at) < TRIAL_TIMER) {
+        if self.trials.lately(account) || !self.moves.may_try(campaign.id) {
             return Ok(Vec::new());
         }
         let taken = queue_take(tx, campaign.id, numbers, &vec![1; numbers.len()], 1).await?;
         if !taken.is_empty() {
-            self.trials.retain(|_, at| clock::since(*at) < TRIAL_TIMER);
-            self.trials.insert(account, clock::instant());
+            self.trials.begin(account);
         }
         Ok(taken)
     }

@@ -5,6 +5,9 @@
 //! accepted; so whatever moves here, nobody is texted twice. What is CLAIMED or UNCONFIRMED stays where it was called.
 //! Whoever has a conversation with the number waits for it. No more moves than the other numbers can send at the time, so
 //! that a short outage moves little. Nothing is asked of the database while every provider answers.
+//!
+//! An account that all texts leave would never be tried again. So while a trial is due, texts that were never called stay,
+//! and one of them is the trial; a text that was one moves before the next trial, and is no trial twice.
 
 use std::collections::HashMap;
 use std::time::{Duration, Instant};
@@ -24,12 +27,13 @@ use crate::store::transitions::{Owner, Transition, history_add};
 use crate::work::numbers::Numbers;
 use crate::work::pace::Pace;
 use crate::work::room::Rooms;
+use crate::work::trials::Trials;
 
 /// How long an account's circuit is open before anything moves: a provider that is away for a moment keeps its texts.
 const MOVE_AFTER: Duration = Duration::from_secs(5);
 /// How often a campaign is looked through while something moves, and while nothing does.
 const MOVING: Duration = Duration::from_millis(250);
-const IDLE: Duration = Duration::from_secs(2);
+const IDLE: Duration = Duration::from_secs(1);
 /// Messages in one transaction at most.
 const BATCH_MAX: i32 = 2_000;
 
@@ -40,6 +44,8 @@ pub(crate) struct Moves {
     open: HashMap<Uuid, Instant>,
     /// When each campaign is looked through next.
     next: HashMap<Uuid, Instant>,
+    /// The campaign whose accounts may be tried now.
+    looked: Option<Uuid>,
     /// What may move within each pool.
     pace: Pace,
 }
@@ -58,19 +64,29 @@ impl Moves {
         }
     }
 
-    /// Moves what of a running campaign is to move now.
+    /// Whether accounts that do not answer may be tried with a text of this campaign now: what is to move before has moved.
+    pub(crate) fn may_try(&self, campaign: Uuid) -> bool {
+        self.looked == Some(campaign)
+    }
+
+    /// Moves what of a running campaign is to move now. `trials` says when each account was tried last.
     pub(crate) async fn campaign(
         &mut self,
         client: &mut ClientWrapper,
         campaign: &QueuedCampaign,
+        trials: &Trials,
     ) -> anyhow::Result<()> {
-        let waited = self.open.values().any(|since| clock::since(*since) >= MOVE_AFTER);
+        self.looked = Some(campaign.id);
+        if !self.open.values().any(|since| clock::since(*since) >= MOVE_AFTER) {
+            return Ok(());
+        }
         let now = clock::instant();
-        if !waited || self.next.get(&campaign.id).is_some_and(|next| now < *next) {
+        if self.next.get(&campaign.id).is_some_and(|next| now < *next) {
+            self.looked = None;
             return Ok(());
         }
         let tx = SystemTx::begin(client).await?;
-        let moved = self.batch(&tx, campaign).await?;
+        let moved = self.batch(&tx, campaign, trials).await?;
         if moved {
             tx.commit().await?;
         }
@@ -79,7 +95,12 @@ impl Moves {
     }
 
     /// Moves a batch, in `tx`. Returns whether there was any.
-    async fn batch(&mut self, tx: &SystemTx<'_>, campaign: &QueuedCampaign) -> anyhow::Result<bool> {
+    async fn batch(
+        &mut self,
+        tx: &SystemTx<'_>,
+        campaign: &QueuedCampaign,
+        trials: &Trials,
+    ) -> anyhow::Result<bool> {
         let routes = routes_of(tx, campaign.tenant).await?;
         if !routes.iter().any(|route| self.leaves(route)) {
             return Ok(false);
@@ -88,8 +109,7 @@ impl Moves {
         let leaves = |number: &&Number| {
             routes.iter().any(|route| route.account == number.account && self.leaves(route))
         };
-        let from: Vec<From<'_>> =
-            numbers.iter().filter(leaves).map(|Number { id, phone, .. }| From { id: *id, phone }).collect();
+        let from: Vec<&Number> = numbers.iter().filter(leaves).collect();
         let answering = numbers.iter().filter(|number| !self.open.contains_key(&number.account));
         let to = Numbers::new(answering, &routes, campaign.kind);
         let limit = self.limit(campaign.pool, to.segments_per_second());
@@ -98,7 +118,14 @@ impl Moves {
         }
         let phones: HashMap<Uuid, &str> =
             numbers.iter().map(|number| (number.id, number.phone.as_str())).collect();
-        let waiting = moves_find(tx, campaign.id, &from, i64::from(limit)).await?;
+        let (tried, due): (Vec<&Number>, Vec<&Number>) =
+            from.into_iter().partition(|number| trials.lately(number.account));
+        let mut waiting = Vec::new();
+        for (numbers, attempt) in [(tried, 1), (due, 2)] {
+            let from: Vec<From<'_>> =
+                numbers.iter().map(|Number { id, phone, .. }| From { id: *id, phone }).collect();
+            waiting.extend(moves_find(tx, campaign.id, &from, attempt, i64::from(limit)).await?);
+        }
         let moves = waiting.into_iter().filter_map(|waiting| {
             let to = to.for_contact(&waiting.phone, None)?;
             let to_phone = (*phones.get(&to)?).to_owned();

@@ -1,6 +1,7 @@
 //! One example call of each rpc that changes something, and what the audit log must tell of it.
 
 mod creation;
+mod roles;
 mod routes;
 
 use std::cell::RefCell;
@@ -9,9 +10,8 @@ use anyhow::{Context, Result, bail};
 use muster_proto::v1::{
     AcceptInvitationRequest, ApiKey, BatchCreatePhoneNumbersRequest, CampaignMode, CreateInvitationResponse,
     CreateNumberPoolRequest, CreatePhoneNumberRequest, DeleteApiKeyRequest, DeleteInvitationRequest,
-    DeleteMemberRequest, DeleteRoleRequest, GetCallerRequest, Member, NumberPool, PhoneNumber, Provider,
-    ProviderAccount, Role, RotateApiKeyRequest, Route, Tenant, UpdateMemberRequest,
-    UpdateProviderAccountRequest, UpdateRoleRequest,
+    DeleteMemberRequest, GetCallerRequest, Member, NumberPool, PhoneNumber, Provider, ProviderAccount, Role,
+    RotateApiKeyRequest, Route, Tenant, UpdateMemberRequest, UpdateProviderAccountRequest,
 };
 use muster_tests::stack::{Organization, OrganizationOptions};
 use muster_tests::{Client, Stack, contacts, wait};
@@ -317,29 +317,6 @@ impl World {
                 client.provider_accounts().update_provider_account(request).await?;
                 let name = |name: &str| json!({"displayName": name});
                 Ok(self.told(account, name("Simulated"), name("Main")))
-            }
-            _ => no_example(rpc),
-        }
-    }
-
-    async fn roles(&self, rpc: &str) -> Result<Told> {
-        let (client, [chosen, gone]) = (&self.organization.client, &self.roles);
-        match rpc {
-            "CreateRole" => {
-                let role = create_role(client, &self.organization.tenant).await?;
-                Ok(self.told(&role.name, Value::Null, json!({"permissions": ["campaigns.read"]})))
-            }
-            "UpdateRole" => {
-                let permissions = vec!["numbers.read".to_owned()];
-                let role = Role { name: chosen.name.clone(), permissions, ..Role::default() };
-                let request = UpdateRoleRequest { role: Some(role), update_mask: None };
-                client.roles().update_role(request).await?;
-                let permissions = |permission: &str| json!({"permissions": [permission]});
-                Ok(self.told(&chosen.name, permissions("campaigns.read"), permissions("numbers.read")))
-            }
-            "DeleteRole" => {
-                client.roles().delete_role(DeleteRoleRequest { name: gone.name.clone() }).await?;
-                Ok(self.told(&gone.name, json!({"name": gone.name}), Value::Null))
             }
             _ => no_example(rpc),
         }

@@ -7,6 +7,7 @@ CROSS JOIN LATERAL (
     FROM queue
     JOIN messages m ON m.id = queue.message_id
     WHERE queue.campaign_id = $1 AND queue.number_id = n.number_id AND queue.due_time <= $4
+      AND queue.attempt >= $6
       AND NOT EXISTS (
           SELECT
           FROM conversations c
