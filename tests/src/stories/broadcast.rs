@@ -95,8 +95,7 @@ pub(super) async fn open(broadcasts: &[Broadcast]) -> Result<u64> {
 
 /// Sets up two organizations and starts both campaigns.
 pub(super) async fn start_both(stack: &Stack, [one, other]: [Role; 2]) -> Result<[Broadcast; 2]> {
-    let (one, other) =
-        tokio::try_join!(Broadcast::gather(stack, one), Broadcast::gather(stack, other))?;
+    let (one, other) = tokio::try_join!(Broadcast::gather(stack, one), Broadcast::gather(stack, other))?;
     tokio::try_join!(one.start(), other.start())?;
     Ok([one, other])
 }

@@ -51,9 +51,9 @@ impl Claims {
         let cause = format!("node:{}", away.node);
         let of_number = |claims: &Vec<Claim>| {
             let last = claims.iter().rfind(|claim| claim.time < away.from)?;
-            let mut later = claims.iter().filter(|claim| {
-                claim.time >= away.from && (claim.node != cause || claim.time >= away.until)
-            });
+            let mut later = claims
+                .iter()
+                .filter(|claim| claim.time >= away.from && (claim.node != cause || claim.time >= away.until));
             let next = later.next().filter(|_| last.node == cause)?;
             Some(between(away.from, next.time))
         };

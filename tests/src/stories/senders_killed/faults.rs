@@ -131,7 +131,15 @@ fn choose(nodes: usize, frozen: Option<&Frozen>, chance: &mut Chance) -> usize {
 fn gone(stack: &Stack, place: usize, begun: Instant, open: u64) -> Result<Fault> {
     let node = stack.sender_nodes.get(place).context("there is no such sender node")?.name().to_owned();
     let now = Timestamp::now();
-    Ok(Fault { kind: Kind::Killed, node, at_ms: millis(begun.elapsed()), open, away_ms: 0, from: now, until: now })
+    Ok(Fault {
+        kind: Kind::Killed,
+        node,
+        at_ms: millis(begun.elapsed()),
+        open,
+        away_ms: 0,
+        from: now,
+        until: now,
+    })
 }
 
 /// The same, ended now.

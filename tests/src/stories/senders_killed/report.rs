@@ -154,7 +154,8 @@ impl fmt::Display for Report {
         for finding in self.unsettled.iter().chain(findings) {
             writeln!(f, "    {finding}")?;
         }
-        let verdict = if self.ok() { "Nobody was texted twice, and every text is accounted for" } else { "NOT RIGHT" };
+        let verdict =
+            if self.ok() { "Nobody was texted twice, and every text is accounted for" } else { "NOT RIGHT" };
         let (texts, seconds) = (thousands(self.verdict.messages), self.wall.as_secs_f64());
         write!(f, "{verdict}: {texts} texts, {} kills, {seconds:.1} s.", self.kills())
     }

@@ -81,7 +81,8 @@ impl Report {
     }
 
     fn timeline(&self) -> Table {
-        let mut table = Table::new(["asked to end", "texts to be sent", "ended after ms", "claims again after ms"]);
+        let mut table =
+            Table::new(["asked to end", "texts to be sent", "ended after ms", "claims again after ms"]);
         for restart in &self.restarts {
             let numbers = [restart.open, restart.exit_ms, restart.claims_ms].map(thousands);
             table.row([restart.node.clone()].into_iter().chain(numbers));

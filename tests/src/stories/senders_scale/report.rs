@@ -12,8 +12,9 @@ use crate::lab::{Table, thousands};
 
 /// How much of what more nodes could add they must add, as long as there is processor time.
 const GROWTH_MIN: f64 = 0.7;
-/// From when on the processor counts as full.
+/// From when on the processor counts as full. Then more nodes can add nothing, and must not take much away.
 const FULL: f64 = 0.9;
+const FULL_MIN: f64 = 0.8;
 
 /// One number of nodes.
 #[derive(Clone, Debug, Serialize)]
@@ -62,8 +63,8 @@ impl Run {
 
     /// Whether it sends enough more than a run with fewer nodes, or as much as the machine can.
     fn has_grown_from(&self, fewer: &Self) -> bool {
-        let could = self.ideal_per_s / fewer.ideal_per_s - 1.0;
-        self.machine_busy >= FULL || self.texts_per_s / fewer.texts_per_s - 1.0 >= could * GROWTH_MIN
+        let (times, could) = (self.texts_per_s / fewer.texts_per_s, self.ideal_per_s / fewer.ideal_per_s);
+        times - 1.0 >= (could - 1.0) * GROWTH_MIN || self.machine_busy >= FULL && times >= FULL_MIN
     }
 }
 
@@ -81,10 +82,8 @@ pub struct Report {
 impl Report {
     /// Whether every text arrived once, and throughput grew as long as there was processor time.
     pub fn ok(&self) -> bool {
-        let arrived =
-            |run: &Run| run.verdict.is_right() && run.verdict.delivered == run.verdict.messages;
-        self.runs.iter().all(arrived)
-            && self.runs.windows(2).all(|pair| pair[1].has_grown_from(&pair[0]))
+        let arrived = |run: &Run| run.verdict.is_right() && run.verdict.delivered == run.verdict.messages;
+        self.runs.iter().all(arrived) && self.runs.windows(2).all(|pair| pair[1].has_grown_from(&pair[0]))
     }
 
     /// One object for programs.
