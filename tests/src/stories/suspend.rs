@@ -106,7 +106,9 @@ fn now_us() -> Result<u64> {
 
 /// People whose texts wait say STOP; and each is told by the gateway that it was taken. Returns how many.
 async fn people_stop(stack: &Stack, side: &Side, count: usize) -> Result<usize> {
-    let messages = side.broadcast.messages().await?;
+    let Broadcast { organization, campaign, .. } = &side.broadcast;
+    // Its own people are not let in while it is suspended.
+    let messages = stack.operator.list_messages(&organization.tenant, campaign).await?;
     let waiting = messages.iter().filter(|message| message.status() == MessageStatus::Queued);
     // The last in line, so that none of them is on its way.
     let people: Vec<_> = waiting.rev().take(count).collect();
