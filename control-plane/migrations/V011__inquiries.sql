@@ -12,12 +12,14 @@ CREATE TABLE inquiries (
 CREATE INDEX ON inquiries (due_time);
 CREATE INDEX ON inquiries (tenant_id);
 
+-- Those that are UNCONFIRMED from before. The owner of the schema would see none of them.
+ALTER TABLE message_states NO FORCE ROW LEVEL SECURITY;
+INSERT INTO inquiries (message_id, tenant_id, since, due_time)
+SELECT message_id, tenant_id, update_time, now() FROM message_states WHERE status = 9;
+ALTER TABLE message_states FORCE ROW LEVEL SECURITY;
+
 ALTER TABLE inquiries ENABLE ROW LEVEL SECURITY;
 ALTER TABLE inquiries FORCE ROW LEVEL SECURITY;
 CREATE POLICY tenant ON inquiries TO muster_app USING (tenant_id = current_setting('muster.tenant_id')::uuid);
 CREATE POLICY system ON inquiries TO muster_system USING (true);
 GRANT SELECT, INSERT, UPDATE, DELETE ON inquiries TO muster_system;
-
--- Those that are UNCONFIRMED from before.
-INSERT INTO inquiries (message_id, tenant_id, since, due_time)
-SELECT message_id, tenant_id, update_time, now() FROM message_states WHERE status = 9;

@@ -3,7 +3,7 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
-use muster_domain::permission::Permission::{ApiKeysWrite, TextingSend};
+use muster_domain::permission::Permission::{ApiKeysWrite, MembersWrite, TextingSend};
 use muster_proto::v1::{
     ApiKey, CreateApiKeyRequest, DeleteApiKeyRequest, GetApiKeyRequest, GetCallerRequest, ListApiKeysRequest,
     Member, RotateApiKeyRequest, UpdateMemberRequest,
@@ -172,6 +172,12 @@ async fn what_a_key_makes_does_not_outlive_it() -> Result<()> {
     ensure!(rotated.expire_time == ending.expire_time);
     // And so on, from one to the next.
     ensure!(create(&maker, &tenant, draft(None)).await?.0.expire_time == ending.expire_time);
+
+    // Nor is there a way round through somebody else, whose first key does not end.
+    let role = own_role(&stack.operator, &tenant, &[MembersWrite]).await?;
+    let ends = ApiKey { role: role.clone(), expire_time: after(HOUR)?, ..ApiKey::default() };
+    let (_, inviter) = create(&stack.operator, &tenant, ends).await?;
+    refused(inviter.join(&tenant, "zed@example.org", &role).await, Code::PermissionDenied)?;
 
     // A secret on its way out is bound by what it has left, though its key goes on.
     let (unbound, old) = create(&stack.operator, &tenant, draft(None)).await?;

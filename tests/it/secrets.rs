@@ -261,8 +261,12 @@ async fn an_account_whose_kek_is_missing_hides_no_other() -> Result<()> {
     std::fs::remove_file(folder.path().join("k1"))?;
     restart(&mut stack).await?;
     let shown = list().await?;
-    let locked =
-        ProviderAccount { secrets_locked: true, inbound_webhook_url: String::new(), ..whole[0].clone() };
+    let locked = ProviderAccount {
+        secrets_locked: true,
+        inbound_webhook_url: String::new(),
+        status_webhook_url: String::new(),
+        ..whole[0].clone()
+    };
     ensure!(shown == [locked, second], "{shown:?}");
     refused(client.account(&organization.account).await, Code::Unavailable)
 }

@@ -164,7 +164,7 @@ async fn orders_that_piled_up_are_sent_at_the_rate_of_their_number() -> Result<(
     }
     let piled_up = async || {
         let (organization, campaign) = &campaigns[0];
-        Ok((scene::count(organization, campaign, MessageStatus::Ordered).await? >= 12).then_some(()))
+        Ok((scene::count(organization, campaign, MessageStatus::Ordered).await? >= 7).then_some(()))
     };
     wait::until("orders to pile up", WITHIN, piled_up).await?;
     stack.sender_nodes[0].start_again().await?;

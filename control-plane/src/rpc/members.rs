@@ -27,8 +27,8 @@ use crate::rpc::{
 use crate::store::keys::{ApiKey, key_insert};
 use crate::store::members::{
     self, invitation_delete, invitation_get, invitation_insert, invitation_take, invitation_tenant,
-    invitations_list, member_by_email, member_delete, member_get, member_insert, member_update,
-    members_count, members_list, owners_count,
+    invitations_forget, invitations_list, member_by_email, member_delete, member_get, member_insert,
+    member_update, members_count, members_list, owners_count,
 };
 use crate::store::roles::RoleRef;
 use crate::store::tenants::tenant_lock;
@@ -160,6 +160,10 @@ impl MemberService for Api {
         let (caller, act) = Act::of(&request)?;
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
+        if caller.end_us().is_some() {
+            // Whoever accepts gets a key that does not end.
+            return Err(Error::forbidden("a key that ends cannot invite anybody").into());
+        }
         let wanted = required(request.invitation, "invitation")?;
         let now = Micros::now();
         let expire_time = match wanted.expire_time {
@@ -177,6 +181,7 @@ impl MemberService for Api {
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
         let quotas = counted(&tx, tenant, &request.parent).await?;
+        invitations_forget(&tx, tenant.0, now).await?;
         caller.may_grant(permissions_of(&tx, tenant, invitation.role, "invitation.role").await?)?;
         if member_by_email(&tx, &invitation.email).await?.is_some() {
             return Err(Error::already_exists("there is a member with this e-mail address").into());

@@ -175,6 +175,12 @@ pub(crate) async fn invitation_delete(tx: &TenantTx<'_>, id: Uuid) -> Result<boo
     Ok(execute(tx, include_str!("members/invitation_delete.sql"), &[&id]).await? == 1)
 }
 
+/// Forgets the tenant's invitations that have ended.
+pub(crate) async fn invitations_forget(tx: &TenantTx<'_>, tenant: Uuid, now: Micros) -> Result<()> {
+    execute(tx, include_str!("members/invitations_forget.sql"), &[&tenant, &now]).await?;
+    Ok(())
+}
+
 /// The tenant that the invitation with this token is of.
 pub(crate) async fn invitation_tenant(tx: &SystemTx<'_>, token: KeyHash) -> Result<Option<TenantId>> {
     let row = query_opt(tx, include_str!("members/invitation_tenant.sql"), &[&&token.0[..]]).await?;

@@ -11,7 +11,7 @@ use crate::work::nodes::{Nodes, Room};
 use crate::work::order::Sender;
 
 /// Frames that may wait in one shard: a few seconds of sending.
-const SHARD_FRAMES_MAX: u64 = 16;
+const SHARD_FRAMES_MAX: u64 = 8;
 
 /// What may be ordered now.
 pub(crate) struct Rooms {

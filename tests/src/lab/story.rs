@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::{Outcome, Progress, unless_stopped};
 use crate::binaries::binaries;
-use crate::stories::{self, Tell, kill_main, suspend};
+use crate::stories::{self, Tell, kill_main, senders_killed, senders_rolling, senders_scale, suspend};
 
 /// Which story, and how.
 #[derive(clap::Args)]
@@ -27,6 +27,12 @@ pub(super) struct Options {
 enum Story {
     /// Every process is killed with -9 in the middle of two campaigns, and every text is accounted for.
     KillMain(kill_main::Options),
+    /// Sender nodes are killed all the time, one is frozen, and providers withhold answers: nobody is texted twice.
+    SendersKilled(senders_killed::Options),
+    /// Every sender node is restarted under load, one after the other: nothing is unconfirmed, and no number waits long.
+    SendersRolling(senders_rolling::Options),
+    /// The same load with 1, 2 and 4 sender nodes: throughput grows with them.
+    SendersScale(senders_scale::Options),
     /// One of two organizations is suspended in the middle of its campaign, and goes on later; the other is unharmed.
     Suspend(suspend::Options),
     /// A name that is none.
@@ -55,6 +61,18 @@ impl Story {
                 let report = Box::pin(stories::kill_main(options, tell)).await?;
                 Ok(Some(Told::new(report.ok(), &report, report.to_json())))
             }
+            Self::SendersKilled(options) => {
+                let report = Box::pin(stories::senders_killed(options, tell)).await?;
+                Ok(Some(Told::new(report.ok(), &report, report.to_json())))
+            }
+            Self::SendersRolling(options) => {
+                let report = Box::pin(stories::senders_rolling(options, tell)).await?;
+                Ok(Some(Told::new(report.ok(), &report, report.to_json())))
+            }
+            Self::SendersScale(options) => {
+                let report = Box::pin(stories::senders_scale(options, tell)).await?;
+                Ok(Some(Told::new(report.ok(), &report, report.to_json())))
+            }
             Self::Suspend(options) => {
                 let report = Box::pin(stories::suspend(options, tell)).await?;
                 Ok(Some(Told::new(report.ok(), &report, report.to_json())))
@@ -69,7 +87,7 @@ fn list() -> String {
     let stories = Story::augment_subcommands(clap::Command::new("story"));
     let line = |story: &clap::Command| {
         let about = story.get_about().map(ToString::to_string).unwrap_or_default();
-        format!("  {:<12} {about}", story.get_name())
+        format!("  {:<16} {about}", story.get_name())
     };
     let lines: Vec<_> = stories.get_subcommands().map(line).collect();
     format!("cargo story NAME [-- --json ...]\n\n{}", lines.join("\n"))

@@ -15,15 +15,15 @@ mod unconfirmed;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, ensure};
-use muster_proto::v1::Provider;
 use muster_provider_sim::behaviour::Behaviour;
 
 use self::kills::Killer;
 pub use self::kills::{Kill, Target};
 pub use self::report::Report;
-use self::side::{Role, Side};
+use self::side::Side;
 use self::unconfirmed::Unconfirmed;
 use super::Tell;
+use super::broadcast::Role;
 use crate::lab::thousands;
 use crate::stack::{Service, Stack, StackOptions};
 
@@ -34,9 +34,9 @@ const DEADLINE_S: u64 = 8;
 const CALL_TIMEOUT_S: u64 = 4;
 /// How long everything may take to be settled after the last kill.
 const SETTLED_WITHIN: Duration = Duration::from_secs(120);
-
-/// How long orders may take to come again that a killed sender node had taken: JetStream waits a minute for it.
-const ORDERED_AGAIN_WITHIN: Duration = Duration::from_secs(150);
+/// How long orders may take to come again that a killed sender node had taken: JetStream waits 8 seconds for it, and
+/// they wait for their turn. Only a failure waits this long.
+const ORDERED_AGAIN_WITHIN: Duration = Duration::from_secs(60);
 
 /// How to tell it.
 #[derive(Clone, Debug, clap::Args)]
@@ -54,7 +54,7 @@ pub struct Options {
     /// What the contacts, the fates of the texts and the moments of the kills follow from.
     #[arg(long, default_value_t = 7)]
     pub seed: u64,
-    /// Do not wait, for about a minute, until the orders that a killed sender node had taken have come again.
+    /// Do not wait, for some seconds, until the orders that a killed sender node had taken have come again.
     #[arg(long)]
     pub quick: bool,
 }
@@ -67,7 +67,7 @@ pub async fn kill_main(options: Options, tell: Tell<'_>) -> Result<Report> {
     tell(&format!("importing {} contacts", thousands(options.texts)));
     let sides = sides(&stack, &options).await?;
     for side in &sides {
-        side.start().await?;
+        side.broadcast.start().await?;
     }
     tell("both campaigns are under way");
     let kills = Killer::new(&options, begun, tell).all(&mut stack).await?;
@@ -78,7 +78,7 @@ pub async fn kill_main(options: Options, tell: Tell<'_>) -> Result<Report> {
     tell("waiting until the watchers have seen all of it");
     let (mut unseen, mut reconnections, mut unconfirmed) = (0, 0, Unconfirmed::default());
     for side in &sides {
-        let messages = side.messages().await?;
+        let messages = side.broadcast.messages().await?;
         unseen += side.unseen(&messages).await?;
         reconnections += side.reconnections();
         unconfirmed.explain(side, &messages, &kills).await?;
@@ -135,16 +135,8 @@ fn providers() -> Behaviour {
 }
 
 async fn sides(stack: &Stack, options: &Options) -> Result<[Side; 2]> {
-    let half = options.texts / 2;
-    let role = |provider, number, contacts| Role {
-        provider,
-        number,
-        contacts,
-        seed: options.seed.wrapping_mul(2).wrapping_add(number as u64),
-        sending_s: options.sending_s,
-    };
-    let twilio = Side::gather(stack, role(Provider::Twilio, 0, options.texts - half));
-    let telnyx = Side::gather(stack, role(Provider::Telnyx, 1, half));
+    let [twilio, telnyx] = Role::both(options.texts, options.seed, options.sending_s);
+    let (twilio, telnyx) = (Side::gather(stack, twilio), Side::gather(stack, telnyx));
     let (twilio, telnyx) = tokio::try_join!(twilio, telnyx)?;
     Ok([twilio, telnyx])
 }

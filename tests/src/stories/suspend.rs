@@ -11,22 +11,17 @@ mod report;
 use std::time::{Duration, Instant, SystemTime};
 
 use anyhow::{Context, Result, ensure};
-use muster_proto::v1::{CampaignMode, MessageStatus, Provider};
+use muster_proto::v1::MessageStatus;
 use muster_provider_sim::behaviour::Behaviour;
 use muster_provider_sim::control::InboundSpec;
 
 pub use self::report::Report;
 use super::Tell;
-use crate::client::open_count;
-use crate::contacts::{sending_numbers, tidy};
+use super::broadcast::{Broadcast, Role, start_both};
 use crate::lab::thousands;
-use crate::stack::{Organization, OrganizationOptions, Stack, StackOptions};
+use crate::stack::{Stack, StackOptions};
 use crate::wait;
 
-/// Numbers of each organization.
-const NUMBERS: usize = 28;
-/// One segment, whoever it is for.
-const TEMPLATE: &str = "Hi {first_name|neighbor}, the levee vote is on Tuesday. Can we count on you?";
 /// How long anything may take that is waited for, beyond what the sending itself takes.
 const WITHIN: Duration = Duration::from_secs(120);
 /// How often it is asked how far sending is.
@@ -57,26 +52,20 @@ pub async fn suspend(options: Options, tell: Tell<'_>) -> Result<Report> {
         Stack::start(StackOptions { behaviour: providers(), seed: options.seed, ..StackOptions::durable() })
             .await?;
     tell(&format!("importing {} contacts", thousands(options.texts)));
-    let half = options.texts / 2;
-    let (suspended, other) = tokio::try_join!(
-        Side::gather(&stack, &options, (Provider::Twilio, 0, options.texts - half)),
-        Side::gather(&stack, &options, (Provider::Telnyx, 1, half))
-    )?;
-    tokio::try_join!(
-        suspended.organization.client.start(&suspended.campaign),
-        other.organization.client.start(&other.campaign)
-    )?;
+    let both = start_both(&stack, Role::both(options.texts, options.seed, options.sending_s)).await?;
+    let sending = Duration::from_secs(options.sending_s.into());
+    let [suspended, other] = both.map(|broadcast| Side { broadcast, sending });
     tell("both campaigns are under way");
-    suspended.is_sent(&stack, suspended.contacts / 4).await?;
-    let tenant = &suspended.organization.tenant;
+    suspended.is_sent(&stack, suspended.broadcast.contacts / 4).await?;
+    let tenant = &suspended.broadcast.organization.tenant;
     stack.operator.suspend_tenant(tenant, "a story").await?;
     let suspended_us = now_us()?;
     tell("one of the two is suspended");
-    let (stopped, ()) = tokio::try_join!(people_stop(&stack, &suspended, options.stops), other.ends(&stack))?;
+    let (stopped, ()) = tokio::try_join!(people_stop(&stack, &suspended, options.stops), other.ends())?;
     let before_resume = suspended.sent(&stack).await?;
     tell(&format!(
         "the other one has sent everything; of the suspended one {} texts wait",
-        thousands(suspended.contacts - before_resume.len())
+        thousands(suspended.broadcast.contacts - before_resume.len())
     ));
     stack.operator.resume_tenant(tenant).await?;
     let resumed_us = now_us()?;
@@ -93,8 +82,8 @@ pub async fn suspend(options: Options, tell: Tell<'_>) -> Result<Report> {
         sent_before: before_resume.len() as u64,
         sent_in_all: times.len() as u64,
         sent_by_other: other.sent(&stack).await?.len() as u64,
-        expected: (suspended.contacts - stopped) as u64,
-        expected_of_other: other.contacts as u64,
+        expected: (suspended.broadcast.contacts - stopped) as u64,
+        expected_of_other: other.broadcast.contacts as u64,
         stopped: stopped as u64,
         opt_outs: stack.operator.list_opt_outs(tenant).await?.len() as u64,
         verdict,
@@ -117,7 +106,9 @@ fn now_us() -> Result<u64> {
 
 /// People whose texts wait say STOP; and each is told by the gateway that it was taken. Returns how many.
 async fn people_stop(stack: &Stack, side: &Side, count: usize) -> Result<usize> {
-    let messages = stack.operator.list_messages(&side.organization.tenant, &side.campaign).await?;
+    let Broadcast { organization, campaign, .. } = &side.broadcast;
+    // Its own people are not let in while it is suspended.
+    let messages = stack.operator.list_messages(&organization.tenant, campaign).await?;
     let waiting = messages.iter().filter(|message| message.status() == MessageStatus::Queued);
     // The last in line, so that none of them is on its way.
     let people: Vec<_> = waiting.rev().take(count).collect();
@@ -131,38 +122,18 @@ async fn people_stop(stack: &Stack, side: &Side, count: usize) -> Result<usize> 
     Ok(people.len())
 }
 
-/// An organization with its campaign.
+/// An organization with its campaign, and how long that takes.
 struct Side {
-    organization: Organization,
-    campaign: String,
-    contacts: usize,
+    broadcast: Broadcast,
     sending: Duration,
 }
 
 impl Side {
-    async fn gather(
-        stack: &Stack,
-        options: &Options,
-        (provider, number, contacts): (Provider, usize, usize),
-    ) -> Result<Self> {
-        let numbers = sending_numbers((number + 1) * NUMBERS).split_off(number * NUMBERS);
-        #[expect(clippy::cast_precision_loss, reason = "texts are counted in thousands")]
-        let segments_per_second = contacts as f64 / NUMBERS as f64 / f64::from(options.sending_s.max(1));
-        let wanted =
-            OrganizationOptions { numbers, segments_per_second, ..OrganizationOptions::of(provider) };
-        let organization = stack.organization(wanted).await?;
-        let seed = options.seed.wrapping_mul(2).wrapping_add(number as u64);
-        let (list, imported) = organization.list("Voters", &tidy(seed, contacts).bytes).await?;
-        ensure!(usize::try_from(imported.imported_count)? == contacts, "the import lost rows: {imported:?}");
-        let campaign = organization.draft(CampaignMode::Broadcast, &list, TEMPLATE).await?;
-        let sending = Duration::from_secs(options.sending_s.into());
-        Ok(Self { organization, campaign, contacts, sending })
-    }
-
     /// When each text of the organization was accepted, by the ledger.
     async fn sent(&self, stack: &Stack) -> Result<Vec<u64>> {
         let ledger = stack.simulator.ledger().await?;
-        let own = ledger.entries.iter().filter(|entry| *entry.account == *self.organization.account_sid);
+        let own =
+            ledger.entries.iter().filter(|entry| *entry.account == *self.broadcast.organization.account_sid);
         Ok(own.map(|entry| entry.time_us).collect())
     }
 
@@ -173,13 +144,9 @@ impl Side {
     }
 
     /// Waits until the campaign has sent everything.
-    async fn ends(&self, stack: &Stack) -> Result<()> {
-        let ended = async || {
-            let report = stack.operator.report(&self.campaign).await?;
-            let whole = usize::try_from(report.message_count)? == self.contacts;
-            Ok((whole && open_count(&report) == 0).then_some(()))
-        };
+    async fn ends(&self) -> Result<()> {
+        let ended = async || Ok((self.broadcast.open().await? == 0).then_some(()));
         let waited = wait::until_every(PAUSE, "the other campaign", WITHIN + self.sending, ended).await;
-        waited.with_context(|| format!("{} does not end", self.campaign))
+        waited.with_context(|| format!("{} does not end", self.broadcast.campaign))
     }
 }

@@ -4,36 +4,21 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, ensure};
-use muster_proto::v1::{CampaignMode, Message, MessageStatus, Provider, StatusChange};
+use anyhow::Result;
+use muster_proto::v1::{Message, MessageStatus, StatusChange};
 
 use crate::client::Watch;
-use crate::contacts::{sending_numbers, tidy};
-use crate::stack::{Organization, OrganizationOptions, Stack};
+use crate::stack::Stack;
+use crate::stories::broadcast::{Broadcast, Role};
 
-/// Numbers of each organization: one in every area code that contacts have, so that all have as much to send.
-const NUMBERS: usize = 28;
-/// One segment, whoever it is for.
-const TEMPLATE: &str = "Hi {first_name|neighbor}, the levee vote is on Tuesday. Can we count on you?";
 /// How long the watcher may lag behind the truth.
 const WATCHED_WITHIN: Duration = Duration::from_secs(30);
 /// How often it is asked how far it is.
 const PAUSE: Duration = Duration::from_millis(50);
 
-/// What an organization is to do.
-pub(super) struct Role {
-    pub(super) provider: Provider,
-    /// The first or the second organization.
-    pub(super) number: usize,
-    pub(super) contacts: usize,
-    pub(super) seed: u64,
-    pub(super) sending_s: u32,
-}
-
 /// An organization with its campaign and its watcher.
 pub(super) struct Side {
-    pub(super) organization: Organization,
-    campaign: String,
+    pub(super) broadcast: Broadcast,
     watch: Watch,
     shown: Arc<Shown>,
 }
@@ -64,35 +49,13 @@ fn bit(status: MessageStatus) -> u32 {
 impl Side {
     /// Sets everything up, the campaign in draft.
     pub(super) async fn gather(stack: &Stack, role: Role) -> Result<Self> {
-        let Role { provider, number, contacts, seed, sending_s } = role;
-        let numbers = sending_numbers((number + 1) * NUMBERS).split_off(number * NUMBERS);
-        #[expect(clippy::cast_precision_loss, reason = "texts are counted in thousands")]
-        let segments_per_second = contacts as f64 / NUMBERS as f64 / f64::from(sending_s.max(1));
-        let organization = stack
-            .organization(OrganizationOptions {
-                numbers,
-                segments_per_second,
-                ..OrganizationOptions::of(provider)
-            })
-            .await?;
-        let (list, imported) = organization.list("Voters", &tidy(seed, contacts).bytes).await?;
-        ensure!(usize::try_from(imported.imported_count)? == contacts, "the import lost rows: {imported:?}");
-        let campaign = organization.draft(CampaignMode::Broadcast, &list, TEMPLATE).await?;
+        let broadcast = Broadcast::gather(stack, role).await?;
+        let organization = &broadcast.organization;
         let shown = Arc::new(Shown::default());
         let keep = Arc::clone(&shown);
         let each = move |change: &StatusChange| keep.keep(change);
         let watch = organization.client.watch(&organization.tenant, "", each).await?;
-        Ok(Self { organization, campaign, watch, shown })
-    }
-
-    pub(super) async fn start(&self) -> Result<()> {
-        self.organization.client.start(&self.campaign).await?;
-        Ok(())
-    }
-
-    /// All messages, as the API shows them.
-    pub(super) async fn messages(&self) -> Result<Vec<Message>> {
-        self.organization.client.list_messages(&self.organization.tenant, &self.campaign).await
+        Ok(Self { broadcast, watch, shown })
     }
 
     /// How many of these messages the watcher never saw where they are, after it had time to.

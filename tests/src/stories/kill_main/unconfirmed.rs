@@ -32,7 +32,7 @@ impl Unconfirmed {
     pub(super) async fn explain(&mut self, side: &Side, messages: &[Message], kills: &[Kill]) -> Result<()> {
         let open = messages.iter().filter(|message| message.status() == MessageStatus::Unconfirmed);
         for Message { name, .. } in open {
-            let history = side.organization.client.message(name).await?.history;
+            let history = side.broadcast.organization.client.message(name).await?.history;
             let claim = history.iter().rfind(|entry| entry.status() == MessageStatus::Claimed);
             let claim = claim.with_context(|| format!("{name} is UNCONFIRMED and was never claimed"))?;
             let claimed = time(claim)?;

@@ -1,0 +1,1 @@
+DELETE FROM invitations WHERE tenant_id = $1 AND expire_time <= $2
