@@ -5,7 +5,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, ensure};
 use muster_proto::v1::{
     AuditEntry, Campaign, CampaignMode, CampaignReport, ContactList, Message, MessageStatus, Provider,
-    RejectedRow, Reply, Tenant, TenantSettings,
+    RejectedRow, Reply, Tenant, TenantSettings, TenantUsage,
 };
 use muster_provider_sim::behaviour::Behaviour;
 use muster_provider_sim::control::{InboundSpec, ReceiptSpec};
@@ -156,7 +156,8 @@ async fn what_stays(life: &Life) -> Result<String> {
     for row in client.list_rejected_rows(&life.list).await? {
         seen += &format!("{:#?}", RejectedRow { row: String::new(), erase_time: None, ..row });
     }
-    let usage = client.usage(tenant).await?;
+    // A list that was erased does not count any more.
+    let usage = TenantUsage { contact_lists: 0, ..client.usage(tenant).await? };
     let audit = client.audit_log(tenant).await?;
     Ok(seen + &format!("{usage:#?}{audit:#?}"))
 }
@@ -212,7 +213,8 @@ async fn what_is_personal_is_erased_when_it_is_old_and_all_that_counts_stays() -
     ensure!(hides("the dump", &rows(&stack.sql().await?, &["opt_outs"]).await?, &other.canaries).is_err());
     ensure!(what_is_personal(&other).await? == others, "another tenant was touched");
 
-    // The list is of no more use, and says so.
+    // The list is of no more use, and says so; nor does it take the place of another.
+    ensure!(client.usage(tenant).await?.contact_lists == 0);
     let status = refusal(client.import(&life.list, b"phone\n2125552368\n").await)?;
     ensure!(status.code() == Code::FailedPrecondition && status.message().contains("erased"), "{status:?}");
     let draft = life.organization.draft(CampaignMode::Broadcast, &life.list, TEMPLATE).await;
