@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::StatusCode;
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::phone::PhoneNumber;
 use muster_domain::status::Fact;
@@ -15,6 +16,7 @@ use uuid::Uuid;
 use crate::account::{Account, Accounts, Missing};
 use crate::claim::Claimed;
 use crate::http::{Failure, Pool};
+use crate::limit::Went;
 use crate::window::Window;
 
 /// What the one call for a message came to.
@@ -24,6 +26,8 @@ pub(crate) struct Outcome {
     attempt: u32,
     tenant_id: Bytes,
     answer: Answer,
+    /// What it says of how the provider is. `None`: the provider was not asked.
+    went: Option<Went>,
     time_us: i64,
 }
 
@@ -35,32 +39,39 @@ impl Claimed {
             Some(id) => accounts.get(id, &window).await,
             None => Err(Missing::None),
         };
-        let answer = match &account {
+        let (answer, went) = match &account {
             Ok(account) => ask(&message, account, pool, &window).await,
-            Err(missing) => without_account(*missing),
+            Err(missing) => (without_account(*missing), None),
         };
-        Outcome::of(message, answer)
+        Outcome::of(message, answer, went)
     }
 
     /// No call: the answer is known without it.
     pub(crate) fn answered(self, answer: Answer) -> Outcome {
-        Outcome::of(self.message, answer)
+        Outcome::of(self.message, answer, None)
     }
 }
 
 impl Outcome {
-    fn of(message: ClaimedMessage, answer: Answer) -> Self {
+    fn of(message: ClaimedMessage, answer: Answer, went: Option<Went>) -> Self {
         let ClaimedMessage { message_id, attempt, tenant_id, .. } = message;
-        Self { message_id, attempt, tenant_id, answer, time_us: clock::now_us() }
+        Self { message_id, attempt, tenant_id, answer, went, time_us: clock::now_us() }
     }
 
-    /// What it means for the message.
-    pub(crate) fn fact(&self) -> &Fact {
-        &self.answer.fact
+    /// What it says of how the provider is. `None`: the provider was not asked.
+    pub(crate) fn went(&self) -> Option<Went> {
+        self.went
     }
 }
 
-async fn ask(message: &ClaimedMessage, account: &Arc<Account>, pool: &Pool, window: &Window) -> Answer {
+/// Asks the provider. What it says of the provider is told by how the call went, not by what the answer means for the
+/// text: one that is refused for its own sake was answered.
+async fn ask(
+    message: &ClaimedMessage,
+    account: &Arc<Account>,
+    pool: &Pool,
+    window: &Window,
+) -> (Answer, Option<Went>) {
     let reference = Reference {
         message: id_from(&message.message_id).unwrap_or(Uuid::nil()),
         attempt: u16::try_from(message.attempt).unwrap_or(u16::MAX),
@@ -78,11 +89,33 @@ async fn ask(message: &ClaimedMessage, account: &Arc<Account>, pool: &Pool, wind
         now_s: clock::now_us().div_euclid(1_000_000),
     };
     let Ok(request) = account.adapter.request(&account.credentials, &text) else {
-        return failed(Failure::Unsendable);
+        return (failed(Failure::Unsendable), None);
     };
     match pool.call(request, window).await {
-        Ok(reply) => account.adapter.answer(reply.status, &reply.headers, &reply.body),
-        Err(failure) => failed(failure),
+        Ok(reply) => {
+            let answer = account.adapter.answer(reply.status, &reply.headers, &reply.body);
+            let went = went(reply.status, &answer.fact);
+            (answer, Some(went))
+        }
+        Err(failure @ (Failure::NotSent(_) | Failure::Unknown(_))) => (failed(failure), Some(Went::Lost)),
+        Err(failure @ (Failure::Unsendable | Failure::Late)) => (failed(failure), None),
+    }
+}
+
+fn went(status: StatusCode, fact: &Fact) -> Went {
+    match fact {
+        Fact::NotAccepted(error) if error.class == ErrorClass::Rate => Went::TooFast,
+        // A gateway that gave up on the provider, or an answer that is not the provider's own.
+        Fact::Ambiguous(_) if status == StatusCode::REQUEST_TIMEOUT || !status.is_client_error() => {
+            Went::Lost
+        }
+        Fact::Ambiguous(_)
+        | Fact::NotAccepted(_)
+        | Fact::Accepted
+        | Fact::Refused(_)
+        | Fact::ReceiptSent
+        | Fact::ReceiptDelivered
+        | Fact::ReceiptUndelivered(_) => Went::Answered,
     }
 }
 
@@ -91,6 +124,7 @@ fn failed(failure: Failure) -> Answer {
     answered(match failure {
         Failure::Unsendable => Fact::Refused(error(ErrorClass::BadRequest, "unsendable")),
         Failure::NotSent(code) => Fact::NotAccepted(error(ErrorClass::Transient, code)),
+        Failure::Late => Fact::NotAccepted(error(ErrorClass::Transient, "deadline")),
         Failure::Unknown(code) => Fact::Ambiguous(error(ErrorClass::Unknown, code)),
     })
 }
@@ -109,7 +143,7 @@ fn answered(fact: Fact) -> Answer {
 
 impl From<Outcome> for Event {
     fn from(outcome: Outcome) -> Self {
-        let Outcome { message_id, attempt, tenant_id, answer, time_us } = outcome;
+        let Outcome { message_id, attempt, tenant_id, answer, went: _, time_us } = outcome;
         let Answer { fact, provider_message_id, retry_after_s } = answer;
         let WireFact { kind, error_class, error_code } = fact.into();
         let outcome = v1::Outcome {
@@ -122,5 +156,33 @@ impl From<Outcome> for Event {
             retry_after_s: retry_after_s.unwrap_or_default(),
         };
         Self { time_us, tenant_id, kind: Some(event::Kind::Outcome(outcome)) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(class: ErrorClass) -> SendError {
+        SendError { class, code: "1".to_owned() }
+    }
+
+    #[test]
+    fn a_provider_that_turns_a_text_away_was_there() {
+        use ErrorClass::{Content, Rate, Transient, Unknown};
+        let cases = [
+            (201, Fact::Accepted, Went::Answered),
+            (400, Fact::Refused(error(Content)), Went::Answered),
+            (400, Fact::NotAccepted(error(Transient)), Went::Answered),
+            (400, Fact::Ambiguous(error(Unknown)), Went::Answered),
+            (429, Fact::NotAccepted(error(Rate)), Went::TooFast),
+            (408, Fact::Ambiguous(error(Transient)), Went::Lost),
+            (503, Fact::Ambiguous(error(Transient)), Went::Lost),
+            (200, Fact::Ambiguous(error(Unknown)), Went::Lost),
+        ];
+        for (status, fact, expected) in cases {
+            let status = StatusCode::from_u16(status).expect("a status");
+            assert_eq!(went(status, &fact), expected, "{status} {fact:?}");
+        }
     }
 }

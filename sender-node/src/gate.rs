@@ -6,8 +6,6 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use muster_domain::error::ErrorClass;
-use muster_domain::status::Fact;
 use muster_proto::internal::v1::AccountLoad;
 use muster_runtime::clock;
 use muster_runtime::frame::id_bytes;
@@ -18,6 +16,11 @@ use crate::limit::{Limit, Went};
 
 /// How long the gate of an account that is not used is kept.
 const KEPT: Duration = Duration::from_secs(600);
+
+/// How many times a gate lets in new calls while as many as it takes go through.
+const ROOM_PART: usize = 4;
+/// How long room for several calls is waited for.
+const GATHER: Duration = Duration::from_millis(25);
 
 /// The gates of all accounts that this node has messages for.
 pub(crate) struct Gates {
@@ -98,18 +101,24 @@ impl Gate {
         Waiting { gate: self, messages }
     }
 
-    /// Room for some calls, up to `calls`, as soon as there is room for one. While no call is to be made, there is room
-    /// for all: none of them will be one.
+    /// Room for some calls, up to `calls`: for a good part of what the gate takes at once, or after a moment for what there
+    /// is. Calls are claimed by their room, and where each call that ends made room for one claim, every message would be
+    /// claimed alone. While no call is to be made, there is room for all: none of them will be one.
     pub(crate) async fn room(&self, calls: usize) -> Option<Room<'_>> {
         let opened = self.opened.notified();
-        if self.open_for().is_some() {
-            return Some(Room { gate: self, calls, permits: None });
-        }
-        let mut permits = tokio::select! {
-            permits = self.room.clone().acquire_owned() => permits.ok()?,
-            () = opened => return Some(Room { gate: self, calls, permits: None }),
+        let closed = |calls| Some(Room { gate: self, calls, permits: None });
+        let part = {
+            let state = self.state();
+            if state.limit.open_for(clock::instant()).is_some() {
+                return closed(calls);
+            }
+            state.limit.calls().div_ceil(ROOM_PART).min(calls)
         };
-        let more = self.room.available_permits().min(calls.saturating_sub(1));
+        let mut permits = tokio::select! {
+            permits = self.permits(part) => permits?,
+            () = opened => return closed(calls),
+        };
+        let more = calls.saturating_sub(permits.num_permits()).min(self.room.available_permits());
         let more = u32::try_from(more).unwrap_or(u32::MAX);
         if let Ok(more) = self.room.clone().try_acquire_many_owned(more) {
             permits.merge(more);
@@ -117,17 +126,26 @@ impl Gate {
         Some(Room { gate: self, calls: permits.num_permits(), permits: Some(permits) })
     }
 
+    /// As many permits, or after a moment at least one: the limit may have fallen meanwhile.
+    async fn permits(&self, wanted: usize) -> Option<OwnedSemaphorePermit> {
+        let many = self.room.clone().acquire_many_owned(u32::try_from(wanted).unwrap_or(u32::MAX));
+        match tokio::time::timeout(GATHER, many).await {
+            Ok(permits) => permits.ok(),
+            Err(_elapsed) => self.room.clone().acquire_owned().await.ok(),
+        }
+    }
+
     /// How long no call is to be made yet. `None`: calls may be made.
     pub(crate) fn open_for(&self) -> Option<Duration> {
         self.state().limit.open_for(clock::instant())
     }
 
-    /// Takes in what became of a call.
-    pub(crate) fn done(&self, fact: &Fact, took: Duration) {
+    /// Takes in how a call went.
+    pub(crate) fn done(&self, went: Went, took: Duration) {
         let mut state = self.state();
         let now = clock::instant();
         let open = state.permits.saturating_sub(self.room.available_permits());
-        state.limit.went(went(fact), took, open, now);
+        state.limit.went(went, took, open, now);
         state.used = now;
         self.follow(&mut state);
         if state.limit.open_for(now).is_some() {
@@ -179,6 +197,11 @@ impl Room<'_> {
         self.calls
     }
 
+    /// Whether no call is to be made: the circuit was open when it was asked for.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.permits.is_none()
+    }
+
     /// Room for one call, which is taken from this. `None`: there is none left.
     pub(crate) fn split(&mut self) -> Option<Self> {
         self.calls = self.calls.checked_sub(1)?;
@@ -215,30 +238,9 @@ impl Drop for Waiting<'_> {
     }
 }
 
-/// What a call's outcome says of the provider. A text that was refused for its own sake was answered.
-fn went(fact: &Fact) -> Went {
-    match fact {
-        Fact::Ambiguous(_) => Went::Lost,
-        Fact::NotAccepted(error) if error.class == ErrorClass::Transient => Went::Lost,
-        Fact::NotAccepted(error) if error.class == ErrorClass::Rate => Went::TooFast,
-        Fact::NotAccepted(_)
-        | Fact::Accepted
-        | Fact::Refused(_)
-        | Fact::ReceiptSent
-        | Fact::ReceiptDelivered
-        | Fact::ReceiptUndelivered(_) => Went::Answered,
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use muster_domain::error::SendError;
-
     use super::*;
-
-    fn lost() -> Fact {
-        Fact::Ambiguous(SendError { class: ErrorClass::Unknown, code: "timeout".to_owned() })
-    }
 
     #[tokio::test]
     async fn permits_follow_the_limit_while_calls_are_open() {
@@ -246,11 +248,11 @@ mod tests {
         let mut room = gate.room(32).await.expect("room");
         assert_eq!((room.calls(), gate.room.available_permits()), (32, 0));
         // Lost: half of the calls are too many by now, and their room ends with them.
-        gate.done(&lost(), Duration::from_millis(10));
+        gate.done(Went::Lost, Duration::from_millis(10));
         drop(room.split());
         assert_eq!((gate.room.available_permits(), gate.state().surplus), (0, 15));
         for _ in 0..15 {
-            gate.done(&lost(), Duration::from_secs(100));
+            gate.done(Went::Lost, Duration::from_secs(100));
             drop(room.split());
         }
         drop(room);
@@ -269,18 +271,41 @@ mod tests {
         assert_eq!(gate.room(9).await.expect("room").calls(), 2);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn room_for_several_calls_is_gathered_and_not_waited_for_too_long() {
+        let gate = Gate::new(16);
+        let mut held = gate.room(16).await.expect("room");
+        let end_four = async {
+            for _ in 0..4 {
+                tokio::time::sleep(GATHER / 8).await;
+                drop(held.split());
+            }
+        };
+        let (room, ()) = tokio::join!(gate.room(16), end_four);
+        let room = room.expect("room");
+        assert_eq!(room.calls(), 4, "a quarter of the limit");
+        let end_one = async {
+            tokio::time::sleep(GATHER / 8).await;
+            drop(held.split());
+        };
+        let (last, ()) = tokio::join!(gate.room(16), end_one);
+        assert_eq!(last.expect("room").calls(), 1, "what there is after a moment");
+    }
+
     #[tokio::test]
     async fn whoever_waits_is_let_through_when_the_circuit_opens() {
         let gate = Gate::new(1);
         let _held = gate.room(1).await.expect("room");
         let opens = async {
             while gate.open_for().is_none() {
-                gate.done(&lost(), Duration::from_millis(1));
+                gate.done(Went::Lost, Duration::from_millis(1));
             }
         };
         let (room, ()) = tokio::join!(gate.room(9), opens);
-        assert_eq!(room.expect("let through").calls(), 9);
-        assert_eq!(gate.room(7).await.expect("let through").calls(), 7);
+        let room = room.expect("let through");
+        assert!((room.calls(), room.is_closed()) == (9, true), "what it lets through is not to be called");
+        let later = gate.room(7).await.expect("let through");
+        assert_eq!((later.calls(), later.is_closed()), (7, true));
     }
 
     #[test]

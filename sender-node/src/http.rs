@@ -44,6 +44,8 @@ pub(crate) enum Failure {
     Unsendable,
     /// Not a byte of the request was written.
     NotSent(&'static str),
+    /// Not a byte of the request was written, because its window was over: the provider has no part in it.
+    Late,
     /// Some of it may have been written: nobody knows whether the provider acted on it.
     Unknown(&'static str),
 }
@@ -77,7 +79,7 @@ impl Pool {
                 None => self.connector.connect(&origin).await.map_err(|_| Failure::NotSent("connect"))?,
             };
             if clock::instant() >= window.end() {
-                return Err(Failure::NotSent("deadline"));
+                return Err(Failure::Late);
             }
             let exchange = connection.exchange(request);
             request = match tokio::time::timeout(self.call_timeout, exchange).await {

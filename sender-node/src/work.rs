@@ -198,12 +198,15 @@ impl Worker {
             let begin = lock(&self.calls).call(paced, clock::instant());
             tokio::time::sleep_until(begin.into()).await;
         }
-        let outcome = match gate.open_for() {
+        let closed = room.as_ref().is_none_or(|room| room.account.is_closed()).then_some(Duration::ZERO);
+        let outcome = match gate.open_for().or(closed) {
             Some(open_for) => claimed.answered(circuit_open(open_for)),
             None => {
                 let begun = clock::instant();
                 let outcome = claimed.call(&self.accounts, &self.pool).await;
-                gate.done(outcome.fact(), clock::since(begun));
+                if let Some(went) = outcome.went() {
+                    gate.done(went, clock::since(begun));
+                }
                 outcome
             }
         };

@@ -47,6 +47,12 @@ async fn what_was_accepted_in_silence_is_found_by_asking() -> Result<()> {
     for provider in PROVIDERS {
         campaigns.push(called(&stack, provider).await?);
     }
+    // So many at once are an alarm.
+    let alarm = async || {
+        let log = std::fs::read_to_string(stack.control_plane.log())?;
+        Ok(log.contains("too many calls of the last minutes ended UNCONFIRMED").then_some(()))
+    };
+    wait::until("the alarm", WITHIN, alarm).await?;
     for (organization, campaign) in &campaigns {
         let found = async || {
             let ledger = stack.simulator.ledger().await?;

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use crate::db::{Micros, SystemTx};
 use crate::rpc::Api;
 use crate::store::inquiries::{
-    DueInquiry, TextBetween, inquiries_asked, inquiries_due, inquiries_end, inquiries_forget, texts_between,
+    DueInquiry, TextBetween, inquiries_asked, inquiries_due, inquiries_end, texts_between,
 };
 use crate::store::transitions::history_add;
 
@@ -32,7 +32,6 @@ impl Api {
         let due = Micros(now.0 - micros(self.config.inquiry_delay()));
         let mut client = self.db.system().await?;
         let tx = SystemTx::begin(&mut client).await?;
-        inquiries_forget(&tx, due, limit).await?;
         let (mut ended, mut settled, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         for inquiry in inquiries_due(&tx, due, limit).await? {
             if inquiry.status != MessageStatus::Unconfirmed {
@@ -51,16 +50,16 @@ impl Api {
         let messages: Vec<Uuid> = asked.iter().map(|inquiry| inquiry.message).collect();
         let next: Vec<Micros> = asked.iter().map(|inquiry| inquiry.next(now)).collect();
         inquiries_asked(&tx, &messages, &next).await?;
-        let mut inquiries = Vec::with_capacity(asked.len());
-        for inquiry in asked {
-            let others = texts_between(&tx, &inquiry).await?;
-            inquiries.extend(encode(inquiry, others));
-        }
+        let mut others = texts_between(&tx, &asked).await?;
         tx.commit().await?;
         if !settled.is_empty() {
             tracing::warn!(messages = settled.len(), "nothing was heard of messages; they stay UNCONFIRMED");
         }
-        Ok(inquiries)
+        let inquiries = asked.into_iter().filter_map(|inquiry| {
+            let others = others.remove(&inquiry.message).unwrap_or_default();
+            encode(inquiry, others)
+        });
+        Ok(inquiries.collect())
     }
 }
 

@@ -1,5 +1,6 @@
 //! Inquiries: which UNCONFIRMED messages their providers are asked about, and when.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -129,27 +130,30 @@ pub(crate) async fn inquiries_end(tx: &SystemTx<'_>, messages: &[Uuid]) -> Resul
     Ok(())
 }
 
-/// Forgets inquiries whose messages are gone.
-pub(crate) async fn inquiries_forget(tx: &SystemTx<'_>, now: Micros, limit: i64) -> Result<u64> {
-    execute(tx, include_str!("inquiries/inquiries_forget.sql"), &[&now, &limit]).await
-}
-
 /// Another text between the same two phones.
 pub(crate) struct TextBetween {
     pub(crate) status: Option<Status>,
     pub(crate) provider_message_id: Option<String>,
 }
 
-/// The other texts of the tenant between the phones of `inquiry`.
-pub(crate) async fn texts_between(tx: &SystemTx<'_>, inquiry: &DueInquiry) -> Result<Vec<TextBetween>> {
+/// The tenants' other texts between the phones of each inquiry, by its message.
+pub(crate) async fn texts_between(
+    tx: &SystemTx<'_>,
+    inquiries: &[DueInquiry],
+) -> Result<HashMap<Uuid, Vec<TextBetween>>> {
+    let messages: Vec<Uuid> = inquiries.iter().map(|inquiry| inquiry.message).collect();
+    let tenants: Vec<Uuid> = inquiries.iter().map(|inquiry| inquiry.tenant).collect();
+    let phones: Vec<Option<&str>> = inquiries.iter().map(|inquiry| inquiry.to.as_deref()).collect();
+    let numbers: Vec<Uuid> = inquiries.iter().map(|inquiry| inquiry.number).collect();
     let sql = include_str!("inquiries/texts_between.sql");
-    let DueInquiry { tenant, to, number, message, .. } = inquiry;
-    let rows = query(tx, sql, &[tenant, to, number, message]).await?;
-    let texts = rows.into_iter().map(|row| TextBetween {
-        status: Status::from_code(row.get("status")),
-        provider_message_id: row.get("provider_message_id"),
-    });
-    Ok(texts.collect())
+    let mut texts: HashMap<Uuid, Vec<TextBetween>> = HashMap::new();
+    for row in query(tx, sql, &[&messages, &tenants, &phones, &numbers]).await? {
+        texts.entry(row.get("message_id")).or_default().push(TextBetween {
+            status: Status::from_code(row.get("status")),
+            provider_message_id: row.get("provider_message_id"),
+        });
+    }
+    Ok(texts)
 }
 
 #[cfg(test)]

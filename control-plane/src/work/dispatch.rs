@@ -19,9 +19,8 @@ use crate::db::{Micros, SystemTx};
 use crate::nudge::nudged;
 use crate::store::numbers::{Number, pool_numbers};
 use crate::store::outbox::order_frame_insert;
-use crate::store::queue::queue_lock_try;
 use crate::store::queue::{
-    QueuedCampaign, Taken, assignments_take_canceled, canceled_with_assignments, queue_take,
+    QueuedCampaign, Taken, assignments_take_canceled, canceled_with_assignments, queue_lock_try, queue_take,
     queue_take_canceled, queue_take_expired, queued_campaigns, way_out,
 };
 use crate::store::transitions::{Attempt, decide, record};
@@ -180,10 +179,10 @@ impl Dispatcher {
             return Ok(0);
         }
         let Budgets { numbers, segments, closed } = self.budgets(&tx, campaign.pool, rooms, share).await?;
-        let mut taken = match numbers.is_empty() {
-            true => Vec::new(),
-            false => queue_take(&tx, campaign.id, &numbers, &segments, share).await?,
-        };
+        let mut taken = Vec::new();
+        if !numbers.is_empty() {
+            taken = queue_take(&tx, campaign.id, &numbers, &segments, share).await?;
+        }
         for (account, numbers) in closed {
             taken.extend(self.trial(&tx, campaign, account, &numbers).await?);
         }

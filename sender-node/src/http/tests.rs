@@ -244,7 +244,7 @@ async fn past_the_deadline_nothing_is_sent() {
     .await;
     let over = clock::instant() - Duration::from_secs(10);
     let call = pool().call(request(&url), &Window::of_claim(over, Stopped::default())).await;
-    assert_eq!(call.expect_err("too late"), Failure::NotSent("deadline"));
+    assert_eq!(call.expect_err("too late"), Failure::Late);
 }
 
 #[tokio::test]
