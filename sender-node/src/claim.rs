@@ -24,8 +24,9 @@ use crate::window::{Stopped, Window};
 pub(crate) const CLAIM_MESSAGES_MAX: usize = 200;
 /// Requests that wait to be put together; then those who ask wait too.
 const REQUESTS_MAX: usize = 256;
-/// Claims on their way at once.
-const CLAIMS_MAX: usize = 4;
+/// Claims on their way at once: while one is answered the next one gathers. With more, each has fewer messages, and what
+/// a claim costs is mostly the claim.
+const CLAIMS_MAX: usize = 2;
 /// How long an answer is waited for: longer than calls may begin, because an answer that comes too late still
 /// says which messages were certainly not called.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
