@@ -173,7 +173,7 @@ async fn frames_insert(tx: &Transaction<'_>, transitions: &[Transition]) -> Resu
         for chunk in changes.chunks(FRAME_CHANGES_MAX) {
             ids.push(clock::new_id());
             tenants.push(tenant);
-            payloads.push(StatusFrame { changes: chunk.to_vec() }.encode_to_vec());
+            payloads.push(StatusFrame { changes: chunk.to_vec(), ..StatusFrame::default() }.encode_to_vec());
         }
     }
     if ids.is_empty() {
@@ -195,6 +195,7 @@ fn status_record(transition: &Transition) -> StatusRecord {
         error_class: u32::from(class_code(transition.to.error.as_ref()).unsigned_abs()),
         error_code: error_code(transition.to.error.as_ref()).to_owned(),
         time_us: transition.time.0,
+        ..StatusRecord::default()
     }
 }
 

@@ -26,6 +26,7 @@ fn change(record: StatusRecord, tenant: TenantId) -> Option<StatusChange> {
         error_class,
         error_code,
         time_us,
+        ..
     } = record;
     let message = id_from(&message_id)?;
     let campaign = id_from(&campaign_id)?;
@@ -63,12 +64,13 @@ mod tests {
             error_class: 0,
             error_code: String::new(),
             time_us: 1_500_000,
+            ..StatusRecord::default()
         }
     }
 
     #[test]
     fn shows_only_the_campaign_that_was_asked_for() {
-        let frame = StatusFrame { changes: vec![record(7), record(8)] };
+        let frame = StatusFrame { changes: vec![record(7), record(8)], ..StatusFrame::default() };
         let tenant = TenantId(Uuid::from_u128(9));
         assert_eq!(changes(frame.clone(), tenant, None).len(), 2);
         let [change] = &changes(frame, tenant, Some(Uuid::from_u128(8)))[..] else { panic!("one") };
