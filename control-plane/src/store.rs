@@ -15,6 +15,7 @@ pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod inquiries;
 pub(crate) mod keys;
+pub(crate) mod media;
 pub(crate) mod members;
 pub(crate) mod messages;
 pub(crate) mod moves;

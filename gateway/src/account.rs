@@ -53,7 +53,8 @@ impl Accounts {
     }
 }
 
-fn read(listed: Listed) -> Result<Account, Unanswered> {
+/// The account that the control-plane means.
+pub(crate) fn read(listed: Listed) -> Result<Account, Unanswered> {
     let provider = i16::try_from(listed.provider).ok().and_then(Provider::from_code);
     Ok(Account {
         id: id_from(&listed.account_id)

@@ -1,8 +1,11 @@
 //! What a gateway is told: a file, then the environment.
 
+use std::collections::BTreeMap;
+
 use muster_runtime::config::{Log, Nats};
 use muster_runtime::directory::ControlPlane;
 use muster_runtime::tls::ServerFiles;
+use secrecy::SecretString;
 use serde::Deserialize;
 
 /// A gateway's configuration.
@@ -20,6 +23,8 @@ pub struct Config {
     pub webhooks: Webhooks,
     /// The listener for watchers.
     pub grpc: Grpc,
+    /// Media of replies.
+    pub media: Media,
     /// What is logged.
     #[serde(default)]
     pub log: Log,
@@ -55,6 +60,28 @@ pub struct Grpc {
     /// Status streams that may be open at once.
     #[serde(default = "watches_max")]
     pub watches_max: usize,
+}
+
+/// Where media of replies come from, and where they are kept.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    /// A folder, or `s3://bucket/prefix`.
+    pub store: String,
+    /// Options of S3, such as `region`.
+    #[serde(default)]
+    pub store_options: BTreeMap<String, SecretString>,
+    /// The largest medium that is kept, in bytes.
+    #[serde(default = "bytes_max")]
+    pub bytes_max: usize,
+    /// Hosts with their ports, such as `10.0.0.7:8080`, that media may be fetched from although they are inside our own
+    /// network or without TLS.
+    #[serde(default)]
+    pub trusted_hosts: Vec<String>,
+}
+
+fn bytes_max() -> usize {
+    5_000_000
 }
 
 fn threads() -> usize {

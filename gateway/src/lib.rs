@@ -4,11 +4,13 @@
 //! - It believes a webhook only with the provider's proof, checked over the raw bytes and the URL that we gave
 //!   the provider.
 //! - It shows a tenant's changes of status only to that tenant.
+//! - It fetches the media of replies from where strangers say they are, and lets no stranger reach what is inside.
 //! - It opens no database and keeps nothing: it may be killed at any instant.
 
 mod account;
 pub mod config;
 mod count;
+mod media;
 mod status;
 mod webhook;
 
@@ -27,6 +29,7 @@ use muster_runtime::{access, grpc, service};
 
 use crate::account::Accounts;
 use crate::count::Counts;
+use crate::media::Fetcher;
 use crate::status::Watches;
 use crate::webhook::Webhooks;
 
@@ -54,7 +57,13 @@ impl Gateway {
         let node = service::node_name(&config.node);
         let tasks = Tasks::default();
         let bus = Bus::connect(&config.nats, &node, &tasks).await?;
-        let directory = Directory::new(config.control_plane.channel(&tasks)?);
+        let channel = config.control_plane.channel(&tasks)?;
+        let media = Arc::new(Fetcher::new(&config.media, channel.clone(), node.clone())?);
+        tasks.keep_running("fetch media", move || {
+            let media = media.clone();
+            async move { media.run().await }
+        });
+        let directory = Directory::new(channel);
         let counts = Arc::new(Counts::default());
         tasks.keep_running("log counts", {
             let counts = counts.clone();

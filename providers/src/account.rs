@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use http::Uri;
 use secrecy::SecretString;
 
 /// Credentials and addresses of one provider account. What each provider calls them, and which of them it has,
@@ -30,6 +31,21 @@ impl Account {
     pub(crate) fn base<'a>(&'a self, own: &'a str) -> &'a str {
         self.base_url.as_deref().unwrap_or(own).trim_end_matches('/')
     }
+
+    /// Whether `url` is on the host to call, where the provider's own base URL is `own`: of the same scheme and port, too.
+    pub(crate) fn is_host_of(&self, url: &Uri, own: &str) -> bool {
+        let place = |url: &Uri| Some((url.scheme_str()?.to_owned(), url.host()?.to_lowercase(), port(url)));
+        let base = self.base(own).parse().ok().and_then(|base| place(&base));
+        base.is_some() && base == place(url)
+    }
+}
+
+fn port(url: &Uri) -> Option<u16> {
+    url.port_u16().or_else(|| match url.scheme_str() {
+        Some("https") => Some(443),
+        Some("http") => Some(80),
+        _ => None,
+    })
 }
 
 impl fmt::Debug for Account {

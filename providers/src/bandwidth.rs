@@ -12,7 +12,7 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
@@ -100,6 +100,10 @@ impl Adapter for Bandwidth {
             _ => Err(Unreadable("neither in nor out")),
         };
         events.into_iter().map(read).collect()
+    }
+
+    fn media_authorization(&self, account: &Account, url: &Uri) -> Result<Option<HeaderValue>, http::Error> {
+        if account.is_host_of(url, BASE_URL) { authorization(account).map(Some) } else { Ok(None) }
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {

@@ -26,7 +26,7 @@ mod vonage;
 pub mod webhook;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::error::SendError;
 use muster_domain::phone::PhoneNumber;
 use muster_domain::provider::Provider;
@@ -131,6 +131,13 @@ pub trait Adapter: Send + Sync {
     /// # Errors
     /// [`Unreadable`] where it is not in the provider's form.
     fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable>;
+
+    /// The `Authorization` that the fetch of a reply's medium at `url` takes: on the provider's own host, where it asks for
+    /// any. Nobody else ever gets it.
+    ///
+    /// # Errors
+    /// Where the account's credentials cannot be on the wire.
+    fn media_authorization(&self, account: &Account, url: &Uri) -> Result<Option<HeaderValue>, http::Error>;
 
     /// What it can be asked about a text; `None` where nothing.
     fn inquiries(&self) -> Option<&dyn Inquiries>;

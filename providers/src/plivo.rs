@@ -9,7 +9,7 @@ mod numbers;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
@@ -95,6 +95,15 @@ impl Adapter for Plivo {
             None => reply(id, &parameters)?,
         };
         Ok(vec![event])
+    }
+
+    fn media_authorization(
+        &self,
+        _account: &Account,
+        _url: &Uri,
+    ) -> Result<Option<HeaderValue>, http::Error> {
+        // Its links are open.
+        Ok(None)
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {

@@ -18,7 +18,7 @@ mod webhook;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::provider::Provider;
 use serde::{Deserialize, Serialize};
 
@@ -77,6 +77,15 @@ impl Adapter for Sinch {
 
     fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
         webhook::event(request.request().body).map(|event| vec![event])
+    }
+
+    fn media_authorization(
+        &self,
+        _account: &Account,
+        _url: &Uri,
+    ) -> Result<Option<HeaderValue>, http::Error> {
+        // Its links are open.
+        Ok(None)
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {

@@ -9,7 +9,7 @@ mod numbers;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
@@ -91,6 +91,10 @@ impl Adapter for Twilio {
             None => reply(id, &parameters)?,
         };
         Ok(vec![event])
+    }
+
+    fn media_authorization(&self, account: &Account, url: &Uri) -> Result<Option<HeaderValue>, http::Error> {
+        if account.is_host_of(url, BASE_URL) { authorization(account).map(Some) } else { Ok(None) }
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {

@@ -20,7 +20,7 @@ mod webhook;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::phone::PhoneNumber;
 use muster_domain::provider::Provider;
 use serde::{Deserialize, Serialize};
@@ -82,6 +82,16 @@ impl Adapter for Vonage {
 
     fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
         webhook::event(request.request().body).map(|event| vec![event])
+    }
+
+    fn media_authorization(
+        &self,
+        _account: &Account,
+        _url: &Uri,
+    ) -> Result<Option<HeaderValue>, http::Error> {
+        // Its links are open, and end after two days. Those of accounts that have them secured take the token of an
+        // application, which we do not have.
+        Ok(None)
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {

@@ -133,8 +133,8 @@ impl Guard {
             hosts.insert(place(&url).with_context(|| format!("{host:?} is no host"))?);
         }
         Ok(Self {
-            guarded: builder().https_only(true).dns_resolver(Arc::new(Checked(lookup))).build()?,
-            trusting: builder().build()?,
+            guarded: client(&|it| it.https_only(true).dns_resolver(Arc::new(Checked(lookup.clone()))))?,
+            trusting: client(&|it| it)?,
             trusted: hosts,
         })
     }
@@ -249,6 +249,14 @@ fn failed(error: reqwest::Error) -> Failed {
         cause = at.source();
     }
     if error.is_timeout() { Failed::Late } else { Failed::Unreachable(error.without_url()) }
+}
+
+/// A client, `with` more settings. What has no certificate authorities can still do all that needs none.
+fn client(with: &dyn Fn(ClientBuilder) -> ClientBuilder) -> reqwest::Result<Client> {
+    with(builder()).build().or_else(|error| {
+        tracing::warn!(%error, "this host trusts no certificate authority, so nothing can be fetched over TLS");
+        with(builder()).tls_certs_only([]).build()
+    })
 }
 
 fn builder() -> ClientBuilder {

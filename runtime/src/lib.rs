@@ -14,6 +14,7 @@ pub mod grpc;
 pub mod health;
 pub mod key;
 pub mod name;
+pub mod objects;
 pub mod service;
 pub mod supervise;
 pub mod tls;

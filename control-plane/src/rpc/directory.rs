@@ -27,7 +27,7 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// A provider account with its secrets, as our own processes get it.
-    async fn encode(&self, account: Account) -> Result<WireAccount> {
+    pub(super) async fn encode(&self, account: Account) -> Result<WireAccount> {
         let secrets = self.secrets.open(&account.name(), &account.sealed).await?;
         Ok(WireAccount {
             account_id: frame::id_bytes(account.id),

@@ -14,7 +14,7 @@ use crate::store::campaigns::campaign_get;
 use crate::store::messages::{self, HistoryRow, message_get, message_history, messages_list};
 
 pub(super) const MESSAGE: &str = "tenants/*/messages/*";
-const CONTACT: &str = "tenants/*/contactLists/*/contacts/*";
+pub(super) const CONTACT: &str = "tenants/*/contactLists/*/contacts/*";
 
 pub(super) fn encode(tenant: TenantId, message: messages::Message) -> Message {
     Message {

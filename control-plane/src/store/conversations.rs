@@ -1,13 +1,22 @@
-//! Replies and opt-outs.
+//! Replies, the conversations that they are part of, and opt-outs.
+
+pub(crate) mod read;
 
 use std::collections::{HashMap, HashSet};
 
+use muster_domain::status::Status;
+use muster_runtime::clock;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx, TenantTx};
+use crate::store::media::NewMedium;
 use crate::store::messages::Message;
-use crate::store::{Page, execute, query, query_one};
+use crate::store::{Page, execute, query, query_one, query_opt};
+
+/// Among how many of a tenant's latest campaigns the text is looked for that a reply answers.
+const CAMPAIGNS_ANSWERED: i64 = 200;
 
 /// What a reply asks for, numbered as in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,10 +62,30 @@ impl From<Row> for Reply {
     }
 }
 
-/// Keeps a reply. False where the provider delivers it again: then it must not act a second time.
-pub(crate) async fn reply_insert(tx: &SystemTx<'_>, reply: &Reply) -> Result<bool> {
+/// The text that a reply answers: the last one that went to this person from this number.
+pub(crate) struct Answered {
+    pub(crate) message: Uuid,
+    pub(crate) campaign: Uuid,
+    /// When a sender node took it up.
+    pub(crate) time: Micros,
+}
+
+/// A reply that was kept.
+pub(crate) struct Kept {
+    pub(crate) answers: Option<Answered>,
+}
+
+/// Keeps a reply, with its media to be fetched. `None` where the provider delivers it again: then it must not act a second
+/// time.
+pub(crate) async fn reply_insert(
+    tx: &SystemTx<'_>,
+    reply: &Reply,
+    media: &[NewMedium],
+) -> Result<Option<Kept>> {
     let sql = include_str!("conversations/reply_insert.sql");
-    let inserted = execute(
+    let media_ids: Vec<Uuid> = media.iter().map(|medium| medium.id).collect();
+    let object_keys: Vec<&str> = media.iter().map(|medium| &*medium.object_key).collect();
+    let row = query_opt(
         tx,
         sql,
         &[
@@ -70,10 +99,20 @@ pub(crate) async fn reply_insert(tx: &SystemTx<'_>, reply: &Reply) -> Result<boo
             &reply.media_urls,
             &reply.keyword,
             &reply.receive_time,
+            &Status::Claimed.code(),
+            &CAMPAIGNS_ANSWERED,
+            &media_ids,
+            &object_keys,
         ],
     )
     .await?;
-    Ok(inserted == 1)
+    Ok(row.map(|row| Kept {
+        answers: row.get::<_, Option<Uuid>>("message_id").map(|message| Answered {
+            message,
+            campaign: row.get("campaign_id"),
+            time: row.get("text_time"),
+        }),
+    }))
 }
 
 pub(crate) async fn opt_out_insert(tx: &SystemTx<'_>, tenant: Uuid, phone: &str, time: Micros) -> Result<()> {
@@ -105,14 +144,22 @@ pub(crate) async fn conversation_assign(
     now: Micros,
 ) -> Result<()> {
     let sql = include_str!("conversations/conversation_assign.sql");
-    execute(tx, sql, &[&message.to, &message.from, &texter, &now, &message.id]).await?;
+    let id = clock::new_id();
+    let parameters: [&(dyn ToSql + Sync); 7] =
+        [&message.to, &message.from, &texter, &now, &message.id, &id, &message.campaign];
+    execute(tx, sql, &parameters).await?;
     Ok(())
 }
 
 /// Notes that somebody replied: they have a conversation with the number, whoever sent to them.
-pub(crate) async fn conversation_reply(tx: &SystemTx<'_>, reply: &Reply) -> Result<()> {
+pub(crate) async fn conversation_reply(tx: &SystemTx<'_>, reply: &Reply, kept: &Kept) -> Result<()> {
     let sql = include_str!("conversations/conversation_reply.sql");
-    execute(tx, sql, &[&reply.tenant, &reply.from, &reply.to, &reply.receive_time]).await?;
+    let answers = kept.answers.as_ref();
+    let (message, campaign) = (answers.map(|text| text.message), answers.map(|text| text.campaign));
+    let (id, time) = (clock::new_id(), answers.map(|text| text.time));
+    let parameters: [&(dyn ToSql + Sync); 8] =
+        [&reply.tenant, &reply.from, &reply.to, &reply.receive_time, &id, &message, &campaign, &time];
+    execute(tx, sql, &parameters).await?;
     Ok(())
 }
 
@@ -133,16 +180,6 @@ pub(crate) async fn numbers_talked_with(
 pub(crate) async fn conversation_is_of(tx: &TenantTx<'_>, message: &Message, texter: &str) -> Result<bool> {
     let sql = include_str!("conversations/conversation_is_of.sql");
     Ok(query_one(tx, sql, &[&message.to, &message.from, &texter]).await?.get(0))
-}
-
-/// The tenant's replies; only those to `texter`, where there is one.
-pub(crate) async fn replies_list(
-    tx: &TenantTx<'_>,
-    texter: Option<&str>,
-    page: &Page<Uuid>,
-) -> Result<Vec<Reply>> {
-    let sql = include_str!("conversations/replies_list.sql");
-    Ok(query(tx, sql, &[&page.after, &page.limit, &texter]).await?.into_iter().map(Reply::from).collect())
 }
 
 /// A phone number that has opted out.

@@ -3,21 +3,22 @@
 use muster_domain::consent::{Keyword, keyword};
 use muster_runtime::{clock, frame};
 
-use crate::db::{Result, SystemTx};
+use crate::db::SystemTx;
 use crate::store::conversations::{
     Reply, ReplyKeyword, conversation_reply, opt_out_delete, opt_out_insert, reply_insert,
 };
+use crate::store::media::NewMedium;
 use crate::work::facts::InboundReply;
 
 /// Applies replies in the order they came in.
-pub(crate) async fn apply(tx: &SystemTx<'_>, replies: Vec<InboundReply>) -> Result<()> {
+pub(crate) async fn apply(tx: &SystemTx<'_>, replies: Vec<InboundReply>) -> anyhow::Result<()> {
     for reply in replies {
         apply_one(tx, reply).await?;
     }
     Ok(())
 }
 
-async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
+async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> anyhow::Result<()> {
     let InboundReply { tenant, time, inbound } = received;
     let Some(account) = frame::id_from(&inbound.account_id) else {
         tracing::error!("a reply without a provider account is passed over");
@@ -44,14 +45,15 @@ async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
         receive_time: time,
         erase_time: None,
     };
+    let media: Vec<NewMedium> =
+        reply.media_urls.iter().map(|_| NewMedium::of(tenant)).collect::<muster_runtime::Result<_>>()?;
     // A reply delivered twice must not act twice: STOP, START, and STOP again late would end opted out.
-    if !reply_insert(tx, &reply).await? {
-        return Ok(());
-    }
-    conversation_reply(tx, &reply).await?;
+    let Some(kept) = reply_insert(tx, &reply, &media).await? else { return Ok(()) };
+    conversation_reply(tx, &reply, &kept).await?;
     match keyword {
-        Some(Keyword::Stop) => opt_out_insert(tx, tenant, &reply.from, time).await,
-        Some(Keyword::Start | Keyword::StartIfOptedOut) => opt_out_delete(tx, tenant, &reply.from).await,
-        Some(Keyword::Help) | None => Ok(()),
+        Some(Keyword::Stop) => opt_out_insert(tx, tenant, &reply.from, time).await?,
+        Some(Keyword::Start | Keyword::StartIfOptedOut) => opt_out_delete(tx, tenant, &reply.from).await?,
+        Some(Keyword::Help) | None => {}
     }
+    Ok(())
 }

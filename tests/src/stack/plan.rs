@@ -137,6 +137,7 @@ impl<'a> Plan<'a> {
             .env("MUSTER_SENDING_HOURS__CLOSE", "24:00")
             .env("MUSTER_KEK__CURRENT", KEK_ID)
             .env(format!("MUSTER_KEK__KEYS__{}", KEK_ID.to_uppercase()), KEK)
+            .env("MUSTER_MEDIA__STORE", self.media())
             .env("MUSTER_CLAIM_DEADLINE_S", options.claim_deadline_s.to_string())
             .env("MUSTER_ORDER_DEADLINE_S", options.order_deadline_s.to_string())
             .envs(self.ground.database_tls())
@@ -145,6 +146,11 @@ impl<'a> Plan<'a> {
             .envs(self.publicly("API", "api"))
             .ready(Ready::Tcp(self.ports.internal));
         self.common(spec, Service::ControlPlane)
+    }
+
+    /// The folder where media of replies are kept.
+    fn media(&self) -> OsString {
+        self.authority.folder().with_file_name("media").into()
     }
 
     pub(super) fn sender_node(&self, binaries: &Binaries, number: usize) -> Spec {
@@ -164,6 +170,8 @@ impl<'a> Plan<'a> {
             .env("MUSTER_NODE", "gateway")
             .env("MUSTER_WEBHOOKS__LISTEN", loopback(self.ports.webhooks))
             .env("MUSTER_GRPC__LISTEN", loopback(self.ports.status))
+            .env("MUSTER_MEDIA__STORE", self.media())
+            .env("MUSTER_MEDIA__TRUSTED_HOSTS", format!("[\"{}\"]", loopback(self.ports.simulator)))
             .envs(self.control_plane_for("gateway"))
             .envs(self.publicly("GRPC", "status"))
             .ready(Ready::Tcp(self.ports.webhooks));

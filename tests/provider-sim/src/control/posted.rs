@@ -24,7 +24,7 @@ pub struct InboundSpec {
     /// The words.
     #[serde(default)]
     pub body: String,
-    /// Pictures, by URL.
+    /// Media, by URL; what begins with a slash is one that the simulator serves for the account, such as `/picture.png`.
     #[serde(default)]
     pub media: Vec<String>,
     /// Whether its signature is to be wrong.
@@ -92,15 +92,16 @@ pub(super) async fn inbound(sim: &Arc<Sim>, body: &[u8]) -> Result<String, Wrong
     let spec: InboundSpec = read(body)?;
     let account = sim.accounts.owner_of(&spec.to).ok_or_else(|| Wrong::new("no account owns that number"))?;
     let target = account.inbound.clone().ok_or_else(|| Wrong::new("its account has no inbound_url"))?;
+    let media: Vec<Box<str>> = spec.media.iter().map(|medium| sim.medium(&account, medium)).collect();
     let entry = ReplyEntry {
         time_us: 0,
         provider: account.provider,
         account: account.sid.clone(),
         from: spec.from.into(),
         to: spec.to.into(),
-        provider_id: sim.reply_id(account.provider, !spec.media.is_empty()),
+        provider_id: sim.reply_id(account.provider, !media.is_empty()),
         body: spec.body.into(),
-        media: spec.media.into_iter().map(Box::from).collect(),
+        media,
     };
     let provider_id = entry.provider_id.clone().into();
     let news = News::Reply(Arc::new(Reply { account, target, entry }));
