@@ -26,12 +26,11 @@ use crate::rpc::campaigns::CAMPAIGN;
 use crate::rpc::messages::{CONTACT, MESSAGE};
 use crate::rpc::{Api, caller, messages, missing, page, reference, resource, tenant_of_parent};
 use crate::store::campaigns::campaign_get;
-use crate::store::conversations::opt_outs_list;
-use crate::store::conversations::read::{
-    self, Moment, Said, Wanted, conversation_get, conversation_texts, conversations_list, replies_get,
-    replies_list,
+use crate::store::conversations::{
+    self, Moment, Said, Wanted, conversation_get, conversation_texts, conversations_list, opt_outs_list,
 };
 use crate::store::messages::messages_get;
+use crate::store::replies::{replies_get, replies_list};
 
 const CONVERSATION: &str = "tenants/*/conversations/*";
 
@@ -40,7 +39,7 @@ fn own_only(caller: Caller) -> Option<String> {
     (!caller.may(Permission::ConversationsRead)).then(|| caller.name())
 }
 
-fn encode(tenant: TenantId, conversation: read::Conversation) -> Conversation {
+fn encode(tenant: TenantId, conversation: conversations::Conversation) -> Conversation {
     let named =
         |pattern, id: Option<Uuid>| id.map(|id| name::format(pattern, &[tenant.0, id])).unwrap_or_default();
     let contact =
@@ -66,7 +65,7 @@ async fn theirs(
     caller: Caller,
     id: Uuid,
     name: &str,
-) -> Result<read::Conversation, Error> {
+) -> Result<conversations::Conversation, Error> {
     let found = conversation_get(tx, id, own_only(caller).as_deref()).await?;
     found.ok_or_else(|| Error::not_found(name))
 }

@@ -16,7 +16,7 @@ use crate::db::{Micros, SystemTx};
 use crate::rpc::directory::Directory;
 use crate::store::accounts::account_of_any_tenant;
 use crate::store::media::{
-    StoredMedium, Taking, media_take, medium_lock, medium_refused, medium_retry, medium_stored,
+    Settled, StoredMedium, Taking, media_take, medium_lock, medium_retry, medium_settle,
 };
 
 /// Media in one call at most.
@@ -79,8 +79,8 @@ impl Directory {
         // Erased meanwhile, or said before: then nothing of it is to be kept.
         let Some(tries) = medium_lock(&tx, id).await? else { return Ok(()) };
         match outcome {
-            Outcome::Stored(stored) => medium_stored(&tx, id, &read(stored)?).await?,
-            Outcome::Refused(reason) => medium_refused(&tx, id, code(reason)?).await?,
+            Outcome::Stored(stored) => medium_settle(&tx, id, &Settled::Stored(read(stored)?)).await?,
+            Outcome::Refused(reason) => medium_settle(&tx, id, &Settled::Refused(code(reason)?)).await?,
             Outcome::Failed(reason) => {
                 medium_retry(&tx, id, code(reason)?, later(Micros::now(), pause(tries))).await?;
             }

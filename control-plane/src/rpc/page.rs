@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use crate::db::Micros;
 use crate::store::Page;
-use crate::store::conversations::read::Moment;
+use crate::store::conversations::Moment;
 
 const SIZE_DEFAULT: i64 = 50;
 const SIZE_MAX: i64 = 1_000;

@@ -82,19 +82,23 @@ pub(crate) struct StoredMedium {
     pub(crate) sha256: Vec<u8>,
 }
 
-/// Notes that a medium is stored.
-pub(crate) async fn medium_stored(tx: &SystemTx<'_>, id: Uuid, stored: &StoredMedium) -> Result<()> {
-    let sql = include_str!("media/medium_settle.sql");
-    let StoredMedium { content_type, size_bytes, sha256 } = stored;
-    execute(tx, sql, &[&id, &(MediaState::Stored as i16), &0_i16, content_type, size_bytes, sha256]).await?;
-    Ok(())
+/// What became of a medium, for good.
+pub(crate) enum Settled {
+    Stored(StoredMedium),
+    /// It will never be taken, for this reason.
+    Refused(i16),
 }
 
-/// Notes that a medium will never be taken.
-pub(crate) async fn medium_refused(tx: &SystemTx<'_>, id: Uuid, reason: i16) -> Result<()> {
+/// Notes what became of a medium.
+pub(crate) async fn medium_settle(tx: &SystemTx<'_>, id: Uuid, settled: &Settled) -> Result<()> {
     let sql = include_str!("media/medium_settle.sql");
-    let none = (None::<&str>, None::<i64>, None::<Vec<u8>>);
-    execute(tx, sql, &[&id, &(MediaState::Refused as i16), &reason, &none.0, &none.1, &none.2]).await?;
+    let (state, reason, stored) = match settled {
+        Settled::Stored(stored) => (MediaState::Stored, 0, Some(stored)),
+        Settled::Refused(reason) => (MediaState::Refused, *reason, None),
+    };
+    let content_type = stored.map(|stored| &*stored.content_type);
+    let (size_bytes, sha256) = (stored.map(|stored| stored.size_bytes), stored.map(|stored| &*stored.sha256));
+    execute(tx, sql, &[&id, &(state as i16), &reason, &content_type, &size_bytes, &sha256]).await?;
     Ok(())
 }
 

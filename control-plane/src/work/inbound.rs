@@ -4,10 +4,9 @@ use muster_domain::consent::{Keyword, keyword};
 use muster_runtime::{clock, frame};
 
 use crate::db::SystemTx;
-use crate::store::conversations::{
-    Reply, ReplyKeyword, conversation_reply, opt_out_delete, opt_out_insert, reply_insert,
-};
+use crate::store::conversations::{conversation_reply, opt_out_delete, opt_out_insert};
 use crate::store::media::NewMedium;
+use crate::store::replies::{Reply, ReplyKeyword, reply_insert};
 use crate::work::facts::InboundReply;
 
 /// Applies replies in the order they came in.

@@ -11,8 +11,8 @@ use super::CONVERSATION;
 use crate::db::{Micros, TenantTx};
 use crate::rpc::campaigns::CAMPAIGN;
 use crate::rpc::messages::MESSAGE;
-use crate::store::conversations::read::KnownReply;
 use crate::store::media::{Medium, media_of_replies};
+use crate::store::replies::KnownReply;
 
 const REPLY: &str = "tenants/*/replies/*";
 /// A medium of a reply.
