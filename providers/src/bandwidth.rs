@@ -16,7 +16,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{JSON, post, segment};
@@ -79,13 +79,13 @@ impl Adapter for Bandwidth {
         refused(status, headers, code(body))
     }
 
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
+    fn prove(&self, _: &Account, key: &SecretString, request: &WebhookRequest<'_>) -> Result<(), Forged> {
         let told = request.headers.get(AUTHORIZATION).ok_or(Forged::Unsigned)?;
         let (user, password) =
-            account.webhook_key.expose_secret().split_once(':').ok_or(Forged::WrongSignature)?;
+            key.expose_secret().split_once(':').ok_or(Forged::WrongSignature)?;
         let ours = basic(user, &password.into()).map_err(|_| Forged::WrongSignature)?;
         if is_same(told.as_bytes(), ours.as_bytes()) {
-            Ok(Verified::new(request))
+            Ok(())
         } else {
             Err(Forged::WrongSignature)
         }

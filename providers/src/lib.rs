@@ -31,6 +31,7 @@ use muster_domain::error::SendError;
 use muster_domain::phone::PhoneNumber;
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
+use secrecy::SecretString;
 
 pub use account::Account;
 pub use inquiry::{AskedBy, Finding, Inquiries, Inquiry};
@@ -120,11 +121,33 @@ pub trait Adapter: Send + Sync {
     /// What the provider's answer means.
     fn answer(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer;
 
-    /// Proves that a webhook comes from the provider, over the raw bytes and the public URL it was sent to.
+    /// Whether a webhook comes from the provider, over the raw bytes and the public URL it was sent to, where `key` is
+    /// what the account's webhooks are verified with.
     ///
     /// # Errors
     /// [`Forged`] where the proof is missing, wrong or too old.
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged>;
+    fn prove(
+        &self,
+        account: &Account,
+        key: &SecretString,
+        request: &WebhookRequest<'_>,
+    ) -> Result<(), Forged>;
+
+    /// Proves that a webhook comes from the provider, with any key of the account.
+    ///
+    /// # Errors
+    /// [`Forged`] where the proof is missing, wrong or too old; of several keys, as the one says whose signature fits.
+    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
+        let mut forged = Forged::WrongSignature;
+        for key in account.webhook_keys() {
+            match self.prove(account, key, &request) {
+                Ok(()) => return Ok(Verified::new(request)),
+                Err(Forged::WrongSignature) => {}
+                Err(other) => forged = other,
+            }
+        }
+        Err(forged)
+    }
 
     /// The receipts and replies in a verified webhook.
     ///

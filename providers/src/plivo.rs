@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{JSON, post, segment};
@@ -69,7 +69,7 @@ impl Adapter for Plivo {
     }
 
     /// The scheme of the third version, which covers the body. The second does not, and is never believed.
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
+    fn prove(&self, _: &Account, key: &SecretString, request: &WebhookRequest<'_>) -> Result<(), Forged> {
         let nonce = request.headers.get("x-plivo-signature-v3-nonce").ok_or(Forged::Unsigned)?;
         let signatures: Vec<&HeaderValue> =
             SIGNATURES.into_iter().flat_map(|name| request.headers.get_all(name)).collect();
@@ -77,10 +77,10 @@ impl Adapter for Plivo {
             return Err(Forged::Unsigned);
         }
         let signed = [signed(request.url, request.body).as_bytes(), b".", nonce.as_bytes()].concat();
-        let hmac = Hmac::sha256(account.webhook_key.expose_secret().as_bytes());
+        let hmac = Hmac::sha256(key.expose_secret().as_bytes());
         let mut told = signatures.into_iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
         if told.any(|signature| hmac.fits(&signed, signature.trim_ascii())) {
-            Ok(Verified::new(request))
+            Ok(())
         } else {
             Err(Forged::WrongSignature)
         }

@@ -20,6 +20,7 @@ use std::borrow::Cow;
 use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use muster_domain::provider::Provider;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use self::codes::code;
@@ -70,9 +71,8 @@ impl Adapter for Sinch {
         refused(status, headers, refusal.as_ref().map(code))
     }
 
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
-        signature::verify(account, &request)?;
-        Ok(Verified::new(request))
+    fn prove(&self, _: &Account, key: &SecretString, request: &WebhookRequest<'_>) -> Result<(), Forged> {
+        signature::verify(key, request)
     }
 
     fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {

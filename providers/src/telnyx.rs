@@ -13,7 +13,7 @@ use http::{HeaderMap, Request, StatusCode};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{JSON, post};
@@ -65,7 +65,7 @@ impl Adapter for Telnyx {
         refused(status, headers, code(body))
     }
 
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
+    fn prove(&self, _: &Account, key: &SecretString, request: &WebhookRequest<'_>) -> Result<(), Forged> {
         let header = |name| request.headers.get(name).ok_or(Forged::Unsigned);
         let signature = header("telnyx-signature-ed25519")?;
         let timestamp = header("telnyx-timestamp")?.to_str().map_err(|_| Forged::WrongSignature)?;
@@ -74,8 +74,8 @@ impl Adapter for Telnyx {
             return Err(Forged::Stale);
         }
         let message = [timestamp.as_bytes(), b"|", request.body].concat();
-        if ed25519_fits(account.webhook_key.expose_secret(), &message, signature.as_bytes()) {
-            Ok(Verified::new(request))
+        if ed25519_fits(key.expose_secret(), &message, signature.as_bytes()) {
+            Ok(())
         } else {
             Err(Forged::WrongSignature)
         }

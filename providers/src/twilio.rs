@@ -13,7 +13,7 @@ use http::{HeaderMap, HeaderValue, Request, StatusCode};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::ask::{FORM, post, segment};
@@ -64,13 +64,13 @@ impl Adapter for Twilio {
         refused(status, headers, if status.is_success() { None } else { code(body) })
     }
 
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
+    fn prove(&self, account: &Account, key: &SecretString, request: &WebhookRequest<'_>) -> Result<(), Forged> {
         let signature = request.headers.get("x-twilio-signature").ok_or(Forged::Unsigned)?.as_bytes();
-        let hmac = Hmac::sha1(account.webhook_key.expose_secret().as_bytes());
+        let hmac = Hmac::sha1(key.expose_secret().as_bytes());
         if let Some(hex) = body_sha256(request.url) {
             // A body that is no form is not in the signed string itself: its hash, in the URL, is.
             let genuine = signed_by(&hmac, request.url, "", signature) && sha256_hex_fits(request.body, hex);
-            return if genuine { Ok(Verified::new(request)) } else { Err(Forged::WrongSignature) };
+            return if genuine { Ok(()) } else { Err(Forged::WrongSignature) };
         }
         let parameters = parameters(request.body);
         if !signed_by(&hmac, request.url, &signed_parameters(&parameters), signature) {
@@ -79,7 +79,7 @@ impl Adapter for Twilio {
         if value(&parameters, "AccountSid") != Some(&account.account_sid) {
             return Err(Forged::WrongAccount);
         }
-        Ok(Verified::new(request))
+        Ok(())
     }
 
     fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {

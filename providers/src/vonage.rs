@@ -23,6 +23,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Request, StatusCode};
 use muster_domain::phone::PhoneNumber;
 use muster_domain::provider::Provider;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use self::codes::code_in;
@@ -75,9 +76,8 @@ impl Adapter for Vonage {
         refused(status, headers, code_in(body))
     }
 
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
-        jwt::verify(account, &request)?;
-        Ok(Verified::new(request))
+    fn prove(&self, account: &Account, key: &SecretString, request: &WebhookRequest<'_>) -> Result<(), Forged> {
+        jwt::verify(account, key, request)
     }
 
     fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
