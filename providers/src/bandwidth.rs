@@ -18,6 +18,7 @@ use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::ask::{JSON, post, segment};
 use crate::credentials::basic;
@@ -51,6 +52,10 @@ impl Adapter for Bandwidth {
 
     fn correlation(&self) -> Correlation {
         Correlation::Reference
+    }
+
+    fn signs_the_url(&self) -> bool {
+        false
     }
 
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
@@ -91,15 +96,20 @@ impl Adapter for Bandwidth {
         }
     }
 
-    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
-        let events: Vec<Event<'_>> = serde_json::from_slice(request.request().body)
-            .map_err(|_| Unreadable("not the JSON of a list of events"))?;
-        let read = |event: Event<'_>| match event.message.direction.as_ref() {
-            "in" => reply(&event),
-            "out" => receipt(&event),
-            _ => Err(Unreadable("neither in nor out")),
+    fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>> {
+        let body = request.request().body;
+        if let Ok(events) = serde_json::from_slice::<Vec<Event<'_>>>(body) {
+            return events.iter().map(event).collect();
+        }
+        // One that is not in the form hides none of the others.
+        let Ok(events) = serde_json::from_slice::<Vec<Value>>(body) else {
+            return vec![Err(Unreadable("not the JSON of a list of events"))];
         };
-        events.into_iter().map(read).collect()
+        let read = |told: &Value| {
+            let read = Event::deserialize(told).map_err(|_| Unreadable("not the JSON of an event"))?;
+            event(&read)
+        };
+        events.iter().map(read).collect()
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {
@@ -208,6 +218,14 @@ fn code(body: &[u8]) -> Option<Code> {
         codes::verdict_of_fields(refusal.field_errors.iter().map(|error| error.field_name.as_ref()))
             .or_else(|| verdict(&refusal.r#type));
     Some(Code { verdict, text: refusal.r#type.into_owned() })
+}
+
+fn event(event: &Event<'_>) -> Result<WebhookEvent, Unreadable> {
+    match event.message.direction.as_ref() {
+        "in" => reply(event),
+        "out" => receipt(event),
+        _ => Err(Unreadable("neither in nor out")),
+    }
 }
 
 fn receipt(event: &Event<'_>) -> Result<WebhookEvent, Unreadable> {

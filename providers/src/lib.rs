@@ -112,6 +112,10 @@ pub trait Adapter: Send + Sync {
     /// How its receipts say which text they are about.
     fn correlation(&self) -> Correlation;
 
+    /// Whether the proof of a webhook covers the URL it came to: if not, whoever has one genuine webhook can send it to
+    /// the URL of another text.
+    fn signs_the_url(&self) -> bool;
+
     /// The one HTTP request that sends `text`. Its URI is absolute.
     ///
     /// # Errors
@@ -149,11 +153,9 @@ pub trait Adapter: Send + Sync {
         Err(forged)
     }
 
-    /// The receipts and replies in a verified webhook.
-    ///
-    /// # Errors
-    /// [`Unreadable`] where it is not in the provider's form.
-    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable>;
+    /// The receipts and replies in a verified webhook; [`Unreadable`] for each that is not in the provider's form, so
+    /// that it hides none of the others.
+    fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>>;
 
     /// What it can be asked about a text; `None` where nothing.
     fn inquiries(&self) -> Option<&dyn Inquiries>;

@@ -51,6 +51,10 @@ impl Adapter for Plivo {
         Correlation::CallbackUrl
     }
 
+    fn signs_the_url(&self) -> bool {
+        true
+    }
+
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
         let mut body = Vec::with_capacity(256 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::from(text)).expect("strings and lists always serialize");
@@ -86,15 +90,8 @@ impl Adapter for Plivo {
         }
     }
 
-    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
-        let parameters = parameters(request.request().body);
-        let id = value(&parameters, "MessageUUID").ok_or(Unreadable("no MessageUUID"))?;
-        let id = edge::webhook_message_id(id)?;
-        let event = match value(&parameters, "Status") {
-            Some(state) => receipt(id, state, &parameters),
-            None => reply(id, &parameters)?,
-        };
-        Ok(vec![event])
+    fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>> {
+        vec![event(&parameters(request.request().body))]
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {
@@ -189,6 +186,15 @@ fn signed(url: &str, body: &[u8]) -> String {
     }
     signed.extend(parameters.iter().flat_map(|(name, value)| [name.as_ref(), value.as_ref()]));
     signed
+}
+
+fn event(parameters: &Parameters<'_>) -> Result<WebhookEvent, Unreadable> {
+    let id = value(parameters, "MessageUUID").ok_or(Unreadable("no MessageUUID"))?;
+    let id = edge::webhook_message_id(id)?;
+    match value(parameters, "Status") {
+        Some(state) => Ok(receipt(id, state, parameters)),
+        None => reply(id, parameters),
+    }
 }
 
 fn receipt(provider_message_id: String, state: &str, parameters: &Parameters<'_>) -> WebhookEvent {

@@ -54,6 +54,10 @@ impl Adapter for Sinch {
         Correlation::CallbackUrl
     }
 
+    fn signs_the_url(&self) -> bool {
+        false
+    }
+
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
         let mut body = Vec::with_capacity(384 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::of(text)?).expect("strings and lists always serialize");
@@ -75,8 +79,8 @@ impl Adapter for Sinch {
         signature::verify(key, request)
     }
 
-    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
-        webhook::event(request.request().body).map(|event| vec![event])
+    fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>> {
+        vec![webhook::event(request.request().body)]
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {

@@ -49,6 +49,10 @@ impl Adapter for Twilio {
         Correlation::CallbackUrl
     }
 
+    fn signs_the_url(&self) -> bool {
+        true
+    }
+
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
         let url = format!("{}/Messages.json", url(account));
         post(url, authorization(account)?, FORM, form(text))
@@ -82,15 +86,8 @@ impl Adapter for Twilio {
         Ok(())
     }
 
-    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
-        let parameters = parameters(request.request().body);
-        let id = value(&parameters, "MessageSid").ok_or(Unreadable("no MessageSid"))?;
-        let id = edge::webhook_message_id(id)?;
-        let event = match value(&parameters, "MessageStatus") {
-            Some(state) => receipt(id, state, &parameters),
-            None => reply(id, &parameters)?,
-        };
-        Ok(vec![event])
+    fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>> {
+        vec![event(&parameters(request.request().body))]
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {
@@ -200,6 +197,15 @@ fn other_port_form(url: &str) -> Option<String> {
 fn body_sha256(url: &str) -> Option<&str> {
     let (_, query) = url.split_once('?')?;
     query.split('&').find_map(|pair| pair.strip_prefix("bodySHA256="))
+}
+
+fn event(parameters: &Parameters<'_>) -> Result<WebhookEvent, Unreadable> {
+    let id = value(parameters, "MessageSid").ok_or(Unreadable("no MessageSid"))?;
+    let id = edge::webhook_message_id(id)?;
+    match value(parameters, "MessageStatus") {
+        Some(state) => Ok(receipt(id, state, parameters)),
+        None => reply(id, parameters),
+    }
 }
 
 fn receipt(provider_message_id: String, state: &str, parameters: &Parameters<'_>) -> WebhookEvent {

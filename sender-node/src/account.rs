@@ -30,8 +30,8 @@ pub(crate) struct Account {
 
 impl Account {
     /// Where the receipts of a message's attempt go.
-    pub(crate) fn status_callback(&self, Reference { message, attempt }: Reference) -> String {
-        format!("{}?m={message}&a={attempt}", self.callback)
+    pub(crate) fn status_callback(&self, reference: Reference) -> String {
+        format!("{}?{}", self.callback, reference.query())
     }
 }
 

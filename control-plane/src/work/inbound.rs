@@ -9,19 +9,21 @@ use crate::store::conversations::{
 };
 use crate::work::facts::InboundReply;
 
-/// Applies replies in the order they came in.
-pub(crate) async fn apply(tx: &SystemTx<'_>, replies: Vec<InboundReply>) -> Result<()> {
+/// Applies replies in the order they came in, and says how many were known.
+pub(crate) async fn apply(tx: &SystemTx<'_>, replies: Vec<InboundReply>) -> Result<usize> {
+    let mut known = 0;
     for reply in replies {
-        apply_one(tx, reply).await?;
+        known += usize::from(!apply_one(tx, reply).await?);
     }
-    Ok(())
+    Ok(known)
 }
 
-async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
+/// Applies a reply; false where it was known.
+async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<bool> {
     let InboundReply { tenant, time, inbound } = received;
     let Some(account) = frame::id_from(&inbound.account_id) else {
         tracing::error!("a reply without a provider account is passed over");
-        return Ok(());
+        return Ok(true);
     };
     let keyword = keyword(&inbound.body);
     let shown = match keyword {
@@ -46,12 +48,13 @@ async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
     };
     // A reply delivered twice must not act twice: STOP, START, and STOP again late would end opted out.
     if !reply_insert(tx, &reply).await? {
-        return Ok(());
+        return Ok(false);
     }
     conversation_reply(tx, &reply).await?;
     match keyword {
-        Some(Keyword::Stop) => opt_out_insert(tx, tenant, &reply.from, time).await,
-        Some(Keyword::Start | Keyword::StartIfOptedOut) => opt_out_delete(tx, tenant, &reply.from).await,
-        Some(Keyword::Help) | None => Ok(()),
+        Some(Keyword::Stop) => opt_out_insert(tx, tenant, &reply.from, time).await?,
+        Some(Keyword::Start | Keyword::StartIfOptedOut) => opt_out_delete(tx, tenant, &reply.from).await?,
+        Some(Keyword::Help) | None => {}
     }
+    Ok(true)
 }

@@ -21,6 +21,7 @@ use muster_domain::provider::Provider;
 use muster_providers::{
     Account, Adapter, Correlation, Forged, Reference, Unreadable, WebhookEvent, WebhookRequest, adapter,
 };
+use secrecy::SecretString;
 use uuid::Uuid;
 
 pub(crate) const URL: &str = "https://gw.muster.example/hooks/t1/status?m=0190a7c0&a=1";
@@ -115,6 +116,7 @@ impl Dialect {
             application_id: given(fields.application_id, "93de2206-9669-4e07-948d-329f4b722ee2"),
             api_secret: SECRET.into(),
             webhook_key: self.1.webhook_key().into(),
+            second_webhook_key: SecretString::default(),
             base_url: None,
         }
     }
@@ -122,7 +124,8 @@ impl Dialect {
     /// Our reference in the cases, as far as receipts of this provider have one. They have where nothing else says which
     /// text they are about.
     pub(crate) fn reference_of_receipts(&self) -> Option<Reference> {
-        let told = self.fixture(&format!("receipt.{}", self.1.extension())).contains("{reference}");
+        let told = self.fixture(&format!("receipt.{}", self.1.extension()));
+        let told = told.contains("{reference}") || told.contains("{query}");
         assert!(told || self.adapter().correlation() == Correlation::CallbackUrl);
         told.then(reference)
     }
@@ -161,6 +164,7 @@ impl Dialect {
         self.fixture(&format!("{name}.{}", self.1.extension()))
             .replace("{id}", "ID1")
             .replace("{reference}", &reference().to_string())
+            .replace("{query}", &reference().query())
     }
 
     pub(crate) fn receipt(&self, state: &str, code: &str) -> String {
@@ -219,7 +223,7 @@ impl Dialect {
     ) -> Result<Vec<WebhookEvent>, Unreadable> {
         let request = WebhookRequest { url: URL, headers, body, now_s: NOW_S };
         let verified = self.adapter().verify(&self.account(), request).expect("a genuine webhook");
-        self.adapter().events(&verified)
+        self.adapter().events(&verified).into_iter().collect()
     }
 }
 

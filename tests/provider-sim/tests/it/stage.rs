@@ -63,6 +63,7 @@ impl Stage {
             api_secret: opened.api_secret.into(),
             webhook_key: opened.webhook_key.into(),
             base_url: Some(sim.url().to_owned()),
+            ..Account::default()
         };
         let stage = Self { sim, gateway, account: (provider, account), directory };
         // Far enough apart that a busy machine does not bring them together.
