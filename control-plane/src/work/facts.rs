@@ -20,6 +20,14 @@ pub(crate) struct Framed {
     pub(crate) frame: EventFrame,
 }
 
+/// Where an event stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    sequence: i64,
+    place: i32,
+    node: &'a str,
+}
+
 /// A fact about one attempt of one message.
 #[derive(Clone, Debug)]
 pub(crate) struct KnownFact {
@@ -65,30 +73,20 @@ pub(crate) fn read<'a>(frames: impl IntoIterator<Item = &'a Framed>) -> Facts {
                 tracing::error!(node = frame.node, "an event without a tenant is passed over");
                 continue;
             };
-            if let Some(Kind::Unreadable(unreadable)) = &event.kind {
-                facts.unreadable.push(RejectedEvent {
-                    sequence: *sequence,
-                    place,
-                    node: frame.node.clone(),
-                    event: event.encode_to_vec(),
-                    reason: reason(unreadable),
-                    tenant,
-                });
-                continue;
-            }
             let cause = match &event.kind {
                 Some(Kind::Receipt(told)) if told.asked => &inquiry,
                 Some(Kind::Receipt(_)) => &receipt,
                 Some(Kind::Outcome(_) | Kind::Inbound(_) | Kind::Unreadable(_)) | None => &node_cause,
             };
-            facts.read(tenant, event, cause);
+            let at = Place { sequence: *sequence, place, node: &frame.node };
+            facts.read(tenant, event, at, cause);
         }
     }
     facts
 }
 
 impl Facts {
-    fn read(&mut self, tenant: Uuid, event: &Event, cause: &Arc<str>) {
+    fn read(&mut self, tenant: Uuid, event: &Event, at: Place<'_>, cause: &Arc<str>) {
         let time = Micros(event.time_us);
         match &event.kind {
             Some(Kind::Outcome(outcome)) => self.outcome(tenant, time, outcome, cause),
@@ -96,8 +94,14 @@ impl Facts {
             Some(Kind::Inbound(inbound)) => {
                 self.inbound.push(InboundReply { tenant, time, inbound: inbound.clone() });
             }
-            // Told apart before.
-            Some(Kind::Unreadable(_)) => {}
+            Some(Kind::Unreadable(unreadable)) => self.unreadable.push(RejectedEvent {
+                sequence: at.sequence,
+                place: at.place,
+                node: at.node.to_owned(),
+                event: event.encode_to_vec(),
+                reason: reason(unreadable),
+                tenant,
+            }),
             None => tracing::error!("an event of a kind that this build does not know is passed over"),
         }
     }

@@ -104,6 +104,10 @@ impl Gateway {
         self.webhooks.answer(signed(path, parameters)).await.status()
     }
 
+    fn count(&self, fate: Fate) -> u64 {
+        self.webhooks.counts.get(Some(Provider::Twilio), fate)
+    }
+
     fn published(&self) -> Vec<muster_proto::internal::v1::Event> {
         self.published.lock().expect("no panic").clone()
     }
@@ -140,7 +144,7 @@ async fn a_receipt_is_answered_once_it_is_published() {
     let Some(event::Kind::Receipt(receipt)) = &event.kind else { panic!("a receipt") };
     assert_eq!((receipt.message_id.clone(), receipt.attempt), (id_bytes(message), 2));
     assert_eq!((receipt.fact(), receipt.state.as_str()), (FactKind::ReceiptDelivered, ""));
-    assert_eq!(gateway.webhooks.counts.accepted.get(), 1);
+    assert_eq!(gateway.count(Fate::Accepted), 1);
 }
 
 #[tokio::test]
@@ -208,7 +212,9 @@ async fn what_is_not_proven_is_not_believed() {
     assert_eq!(gateway.webhooks.answer(moved).await.status(), StatusCode::FORBIDDEN);
     let other = &[("AccountSid", "AC2"), ("MessageSid", "SM1"), ("MessageStatus", "delivered")];
     assert_eq!(gateway.post(&path, other).await, StatusCode::FORBIDDEN);
-    assert_eq!(gateway.webhooks.counts.forged.get(), 3);
+    assert_eq!(gateway.count(Fate::Unsigned), 1);
+    assert_eq!(gateway.count(Fate::WrongSignature), 1);
+    assert_eq!(gateway.count(Fate::WrongAccount), 1);
     assert!(gateway.published().is_empty());
 }
 
@@ -222,32 +228,45 @@ async fn other_paths_methods_and_accounts_are_refused() {
     let mut get = signed(&status_path(""), DELIVERED);
     *get.method_mut() = Method::GET;
     assert_eq!(gateway.webhooks.answer(get).await.status(), StatusCode::METHOD_NOT_ALLOWED);
-    assert_eq!(gateway.webhooks.counts.unknown.get(), 2);
+    assert_eq!(gateway.webhooks.counts.get(None, Fate::Unknown), 2);
 }
 
 #[tokio::test]
-async fn what_is_too_large_or_unreadable_is_refused() {
+async fn what_is_too_large_is_refused_and_what_is_unreadable_kept() {
     let gateway = Gateway::start().await;
     let large = "x".repeat(BODY_BYTES_MAX);
     assert_eq!(gateway.post(&status_path(""), &[("Body", &large)]).await, StatusCode::PAYLOAD_TOO_LARGE);
     let incomplete = &[("AccountSid", SID), ("MessageStatus", "delivered")];
-    assert_eq!(gateway.post(&status_path(""), incomplete).await, StatusCode::BAD_REQUEST);
-    assert_eq!(gateway.webhooks.counts.unreadable.get(), 1);
+    assert_eq!(gateway.count(Fate::TooLarge), 1);
+    assert!(gateway.published().is_empty());
+    let path = status_path("?m=1&a=1");
+    assert_eq!(gateway.post(&path, incomplete).await, StatusCode::OK);
+    assert_eq!(gateway.count(Fate::Unreadable), 1);
+    let [event] = &gateway.published()[..] else { panic!("one event") };
+    let Some(event::Kind::Unreadable(kept)) = &event.kind else { panic!("kept as it came") };
+    assert_eq!(kept.body, &b"AccountSid=AC00000000000000000000000000000001&MessageStatus=delivered"[..]);
+    assert_eq!((kept.inbound, kept.query.as_str()), (false, "m=1&a=1"));
+    assert_eq!(kept.content_type, "application/x-www-form-urlencoded");
+    assert!(kept.reason.ends_with("no MessageSid"), "{}", kept.reason);
 }
 
 #[tokio::test]
 async fn what_jetstream_does_not_take_is_not_acknowledged() {
     let gateway = Gateway::publishing(false).await;
     assert_eq!(gateway.post(&status_path(""), DELIVERED).await, StatusCode::SERVICE_UNAVAILABLE);
-    assert_eq!(gateway.webhooks.counts.unavailable.get(), 1);
+    assert_eq!(gateway.count(Fate::Unavailable), 1);
+}
+
+fn config(connections_max: usize, connections_of_address_max: usize) -> crate::config::Webhooks {
+    let listen = "127.0.0.1:0".to_owned();
+    crate::config::Webhooks { listen, tls: None, connections_max, connections_of_address_max, head_timeout_s: 5 }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_says_nothing_is_closed() {
     let gateway = Gateway::start().await;
     let tasks = Tasks::default();
-    let config = crate::config::Webhooks { listen: "127.0.0.1:0".to_owned(), tls: None, connections_max: 1 };
-    let address = listen(&config, gateway.webhooks, &tasks).await.expect("a port");
+    let address = listen(&config(1, 1), gateway.webhooks, Arc::default(), &tasks).await.expect("a port");
     for begun in ["", "POST /webhooks/x/status HTTP/1.1\r\nhost: "] {
         let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
         stream.write_all(begun.as_bytes()).await.expect("written");
