@@ -86,14 +86,9 @@ impl Adapter for Bandwidth {
 
     fn prove(&self, _: &Account, key: &SecretString, request: &WebhookRequest<'_>) -> Result<(), Forged> {
         let told = request.headers.get(AUTHORIZATION).ok_or(Forged::Unsigned)?;
-        let (user, password) =
-            key.expose_secret().split_once(':').ok_or(Forged::WrongSignature)?;
+        let (user, password) = key.expose_secret().split_once(':').ok_or(Forged::WrongSignature)?;
         let ours = basic(user, &password.into()).map_err(|_| Forged::WrongSignature)?;
-        if is_same(told.as_bytes(), ours.as_bytes()) {
-            Ok(())
-        } else {
-            Err(Forged::WrongSignature)
-        }
+        if is_same(told.as_bytes(), ours.as_bytes()) { Ok(()) } else { Err(Forged::WrongSignature) }
     }
 
     fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>> {

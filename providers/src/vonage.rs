@@ -80,7 +80,12 @@ impl Adapter for Vonage {
         refused(status, headers, code_in(body))
     }
 
-    fn prove(&self, account: &Account, key: &SecretString, request: &WebhookRequest<'_>) -> Result<(), Forged> {
+    fn prove(
+        &self,
+        account: &Account,
+        key: &SecretString,
+        request: &WebhookRequest<'_>,
+    ) -> Result<(), Forged> {
         jwt::verify(account, key, request)
     }
 

@@ -18,6 +18,7 @@ mod interleaving;
 mod journey;
 mod keys;
 mod logs;
+mod mutations;
 mod once;
 mod outages;
 mod processes;

@@ -31,10 +31,10 @@ use crate::store::projections::{
 use crate::store::queue::queue_return;
 use crate::store::transitions::record;
 use crate::work::Context;
+use crate::work::facts::Framed;
 use crate::work::fold::{Fold, Known};
 use crate::work::project::source::Source;
 use crate::work::project::stream::{Seen, Watched};
-use crate::work::facts::Framed;
 use crate::work::{facts, inbound};
 
 /// Frames applied in one transaction at most, of some hundred events each.

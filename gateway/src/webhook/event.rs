@@ -41,7 +41,14 @@ impl Believed<'_> {
                     let about = About { reference, in_url };
                     events.push(self.receipt(about, fact, provider_message_id, state));
                 }
-                Ok(WebhookEvent::Reply { from, to, body, media_urls, media_dropped, provider_message_id }) => {
+                Ok(WebhookEvent::Reply {
+                    from,
+                    to,
+                    body,
+                    media_urls,
+                    media_dropped,
+                    provider_message_id,
+                }) => {
                     if media_dropped > 0 {
                         tracing::warn!(account.id = %self.account.id, media_dropped, "a reply came with media that are not kept");
                     }
@@ -75,8 +82,7 @@ impl Believed<'_> {
     ) -> Event {
         // What the proof covers goes first.
         let about = reference.or(in_url);
-        let by_url_alone =
-            reference.is_none() && in_url.is_some() && !self.account.adapter.signs_the_url();
+        let by_url_alone = reference.is_none() && in_url.is_some() && !self.account.adapter.signs_the_url();
         let documented = fact.is_some();
         let unknown = WireFact { kind: FactKind::Unspecified, error_class: 0, error_code: String::new() };
         let WireFact { kind, error_class, error_code } = fact.map_or(unknown, WireFact::from);
@@ -94,7 +100,8 @@ impl Believed<'_> {
     }
 
     fn unreadable(&self, error: muster_providers::Unreadable) -> Event {
-        let content_type = self.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
+        let content_type =
+            self.headers.get(http::header::CONTENT_TYPE).map_or(&b""[..], |value| value.as_bytes());
         let content_type = &content_type[..content_type.len().min(CONTENT_TYPE_BYTES_MAX)];
         self.event(event::Kind::Unreadable(Unreadable {
             account_id: id_bytes(self.account.id.0),

@@ -259,7 +259,13 @@ async fn what_jetstream_does_not_take_is_not_acknowledged() {
 
 fn config(connections_max: usize, connections_of_address_max: usize) -> crate::config::Webhooks {
     let listen = "127.0.0.1:0".to_owned();
-    crate::config::Webhooks { listen, tls: None, connections_max, connections_of_address_max, head_timeout_s: 5 }
+    crate::config::Webhooks {
+        listen,
+        tls: None,
+        connections_max,
+        connections_of_address_max,
+        head_timeout_s: 5,
+    }
 }
 
 #[tokio::test(start_paused = true)]

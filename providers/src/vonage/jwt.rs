@@ -70,7 +70,6 @@ fn signed_payload(header: &[u8], key: &SecretString) -> Option<Vec<u8>> {
     let Header { alg } = serde_json::from_slice(&head).ok()?;
     let genuine = scheme.eq_ignore_ascii_case("bearer")
         && alg == "HS256"
-        && Hmac::sha256(key.expose_secret().as_bytes())
-            .tag_fits(signed.as_bytes(), &decode(signature)?);
+        && Hmac::sha256(key.expose_secret().as_bytes()).tag_fits(signed.as_bytes(), &decode(signature)?);
     if genuine { decode(payload) } else { None }
 }

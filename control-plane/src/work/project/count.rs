@@ -44,7 +44,12 @@ impl Logged {
         if counts != self.counts {
             self.counts = counts;
             let [repeated, unmatched, unreadable] = counts;
-            tracing::info!(repeated, unmatched, unreadable, "facts and replies since the start that changed nothing");
+            tracing::info!(
+                repeated,
+                unmatched,
+                unreadable,
+                "facts and replies since the start that changed nothing"
+            );
         }
     }
 }

@@ -51,7 +51,8 @@ pub(super) fn letter(sim: &Sim, body: &[u8]) -> Result<String, Wrong> {
     let now = Second::of(sim.clock.second().unix_s - spec.age_s);
     let mut letter = Letter::default();
     letter.write(&news, &Signing { account, url, now: &now, conduct: Conduct::Once });
-    let mut headers = vec![("Content-Type".to_owned(), dialect::dialect(account.provider).webhook_type().to_owned())];
+    let mut headers =
+        vec![("Content-Type".to_owned(), dialect::dialect(account.provider).webhook_type().to_owned())];
     let proof = letter.headers.lines().filter_map(|line| line.split_once(": "));
     headers.extend(proof.map(|(name, value)| (name.to_owned(), value.to_owned())));
     written(&Written { url: url.to_owned(), headers, body: letter.body })
