@@ -69,13 +69,8 @@ impl Api {
         let base = self.config.public_base_url.trim_end_matches('/');
         let webhook_url = |kind| format!("{base}/webhooks/{}/{kind}", secrets.webhook_token.expose_secret());
         let (inbound_webhook_url, status_webhook_url) = (webhook_url("inbound"), webhook_url("status"));
-        let has_second_webhook_key = !secrets.second_webhook_key.expose_secret().is_empty();
-        Ok(ProviderAccount {
-            inbound_webhook_url,
-            status_webhook_url,
-            has_second_webhook_key,
-            ..encode(account)
-        })
+        let has_second_key = !secrets.second_webhook_key.expose_secret().is_empty();
+        Ok(ProviderAccount { inbound_webhook_url, status_webhook_url, has_second_key, ..encode(account) })
     }
 
     /// The same among others, whom it must not hide: where its secrets cannot be opened, it says so.

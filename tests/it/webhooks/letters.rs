@@ -33,10 +33,45 @@ const OLD_S: i64 = 3 * 86_400;
 /// Further ahead than any provider's clock may be.
 const AHEAD_S: i64 = 400;
 
-/// The path of an account's receipts, with the query of a text.
-async fn status_url(organization: &Organization, message: Uuid) -> Result<String> {
+/// The provider's name at the simulator.
+pub(super) fn provider_name(organization: &Organization) -> String {
+    organization.provider.as_str_name().trim_start_matches("PROVIDER_").to_lowercase()
+}
+
+/// The id that a resource name ends with.
+pub(super) fn id(name: &str) -> Result<Uuid> {
+    Ok(Uuid::parse_str(name.rsplit('/').next().context("a name")?)?)
+}
+
+/// The secret that an account's calls carry at the simulator.
+pub(super) fn secret(organization: &Organization) -> Result<String> {
+    Ok(format!("secret-of-{}", organization.account_sid.strip_prefix("AC").context("an account's SID")?))
+}
+
+/// The URL of a text's receipts.
+pub(super) async fn status_url(organization: &Organization, message: Uuid) -> Result<String> {
     let account = organization.client.account(&organization.account).await?;
     Ok(format!("{}?m={message}&a=1", account.status_webhook_url))
+}
+
+/// "Delivered" of a text, signed by an account of the simulator for this URL so many seconds ago.
+pub(super) async fn delivered(
+    stack: &Stack,
+    (provider, account_sid): (&str, &str),
+    message: Uuid,
+    callback: String,
+    age_s: i64,
+) -> Result<Wire> {
+    let receipt = ReceiptSpec {
+        provider: provider.to_owned(),
+        account_sid: account_sid.to_owned(),
+        state: if provider == "bandwidth" { "message-delivered" } else { "delivered" }.to_owned(),
+        message_id: Some(message),
+        callback: Some(callback),
+        ..ReceiptSpec::default()
+    };
+    let spec = LetterSpec { receipt: Some(receipt), inbound: None, age_s };
+    Wire::of(stack.simulator.letter(&spec).await?)
 }
 
 impl Letters {
@@ -48,25 +83,14 @@ impl Letters {
         [text, another]: [Uuid; 2],
         stranger: &Organization,
     ) -> Result<Self> {
-        let provider = organization.provider.as_str_name().trim_start_matches("PROVIDER_").to_lowercase();
-        let url = status_url(organization, text).await?;
+        let (provider, url) = (provider_name(organization), status_url(organization, text).await?);
         let write = async |account_sid: &str, message, callback: String, age_s| {
-            let receipt = ReceiptSpec {
-                provider: provider.clone(),
-                account_sid: account_sid.to_owned(),
-                state: if provider == "bandwidth" { "message-delivered" } else { "delivered" }.to_owned(),
-                message_id: Some(message),
-                callback: Some(callback),
-                ..ReceiptSpec::default()
-            };
-            let spec = LetterSpec { receipt: Some(receipt), inbound: None, age_s };
-            Wire::of(stack.simulator.letter(&spec).await?)
+            delivered(stack, (&provider, account_sid), message, callback, age_s).await
         };
         let own = &organization.account_sid;
         let genuine = write(own, text, url.clone(), 0).await?;
         let elsewhere = url.replace(&genuine.authority, "gw.muster.example");
         let for_another_host = write(own, text, elsewhere, 0).await?;
-        let id = own.strip_prefix("AC").context("an account's SID")?;
         Ok(Self {
             of_another_text: write(own, another, status_url(organization, another).await?, 0).await?,
             old: write(own, text, url.clone(), OLD_S).await?,
@@ -79,7 +103,7 @@ impl Letters {
                 body: String::new(),
             })?
             .target,
-            secret: format!("secret-of-{id}"),
+            secret: secret(organization)?,
             genuine,
         })
     }

@@ -1,10 +1,6 @@
 //! A genuine webhook with one thing wrong: refused, without a trace in JetStream, and counted. Where the provider's proof
 //! does not cover what was changed, it is taken, and says nothing that the genuine one did not say.
 
-mod letters;
-mod table;
-mod wire;
-
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result, ensure};
@@ -14,10 +10,9 @@ use muster_provider_sim::behaviour::Behaviour;
 use muster_tests::stack::{Organization, Service};
 use muster_tests::{Stack, StackOptions};
 use serde_json::Value;
-use uuid::Uuid;
 
-use self::letters::Letters;
-use self::table::{Becomes, Mutation, mutations};
+use super::letters::{Letters, id, provider_name};
+use super::table::{Becomes, Mutation, mutations};
 use crate::scene::{self, WITHIN};
 
 /// The fewest mutations of a webhook that are refused.
@@ -44,13 +39,8 @@ fn counted(log: &str) -> Counts {
     counts.collect()
 }
 
-fn id(name: &str) -> Result<Uuid> {
-    Ok(Uuid::parse_str(name.rsplit('/').next().context("a name")?)?)
-}
-
 /// An organization whose texts were sent and of which nothing was heard since, and another one at the same provider.
 struct Scene {
-    provider: Provider,
     organization: Organization,
     campaign: String,
     texts: Vec<String>,
@@ -68,11 +58,11 @@ impl Scene {
         let [text, another] = &texts[..] else { anyhow::bail!("two texts") };
         let letters = Letters::of(stack, &organization, [id(text)?, id(another)?], &stranger).await?;
         let mutations = mutations(provider, &letters);
-        Ok(Self { provider, organization, campaign, texts, mutations, letters })
+        Ok(Self { organization, campaign, texts, mutations, letters })
     }
 
     fn name(&self) -> String {
-        self.provider.as_str_name().trim_start_matches("PROVIDER_").to_lowercase()
+        provider_name(&self.organization)
     }
 
     async fn messages(&self) -> Result<Vec<Message>> {
