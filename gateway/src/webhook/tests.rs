@@ -1,5 +1,6 @@
 //! Webhooks from the outside: signed and forged, against a directory of one account.
 
+use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use muster_proto::internal::v1::directory_service_server::{DirectoryService, DirectoryServiceServer};
@@ -15,6 +16,7 @@ use muster_runtime::grpc;
 use muster_runtime::supervise::Tasks;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tonic::Status;
 use tonic::transport::Endpoint;
 use uuid::Uuid;
@@ -281,6 +283,96 @@ async fn a_connection_that_says_nothing_is_closed() {
         let read = tokio::time::timeout(until, stream.read_to_end(&mut answer)).await;
         read.expect("closed in time").expect("closed in an orderly way");
         assert!(!answer.starts_with(b"HTTP/1.1 2"), "{begun}");
+    }
+    tasks.drain().await;
+}
+
+/// A client at this address of our own machine.
+async fn client(address: SocketAddr, from: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(format!("{from}:0").parse().expect("an address")).expect("ours");
+    socket.connect(address).await.expect("connected")
+}
+
+/// What comes until the connection is closed.
+async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+    let mut answer = Vec::new();
+    // Closed with what was written unread, the kernel may say so with a reset.
+    let _ = stream.read_to_end(&mut answer).await;
+    answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_floods_keeps_nobody_else_out() {
+    let gateway = Gateway::start().await;
+    let (tasks, counts) = (Tasks::default(), Arc::new(Counts::default()));
+    let address = listen(&config(8, 4), gateway.webhooks, counts.clone(), &tasks).await.expect("a port");
+    let mut flood = Vec::new();
+    for _ in 0..50 {
+        flood.push(client(address, "127.0.0.2").await);
+    }
+    let mut other = client(address, "127.0.0.3").await;
+    other.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("written");
+    assert!(rest(&mut other).await.starts_with(b"HTTP/1.1 404"), "the other was not served");
+    assert_eq!(counts.get(None, Fate::Crowded), 46);
+    // Those that were let in say nothing, and go; the address may come again.
+    for stream in &mut flood {
+        assert!(!rest(stream).await.starts_with(b"HTTP/1.1 2"));
+    }
+    let mut again = client(address, "127.0.0.2").await;
+    again.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("written");
+    assert!(rest(&mut again).await.starts_with(b"HTTP/1.1 404"), "it was not served again");
+    tasks.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_addresses_that_flood_hold_up_others_for_a_moment_only() {
+    let gateway = Gateway::start().await;
+    let tasks = Tasks::default();
+    let address = listen(&config(8, 4), gateway.webhooks, Arc::default(), &tasks).await.expect("a port");
+    let mut flood = Vec::new();
+    for from in ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"] {
+        for _ in 0..4 {
+            flood.push(client(address, from).await);
+        }
+    }
+    let mut other = client(address, "127.0.0.6").await;
+    other.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("written");
+    let served = tokio::time::timeout(Duration::from_secs(16), rest(&mut other)).await.expect("in time");
+    assert!(served.starts_with(b"HTTP/1.1 404"), "the other was not served");
+    tasks.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_speaks_slowly_is_not_waited_for() {
+    let gateway = Gateway::start().await;
+    let tasks = Tasks::default();
+    let webhooks = Arc::new(Counts::default());
+    let address = listen(&config(8, 8), gateway.webhooks, webhooks, &tasks).await.expect("a port");
+    let head = format!("POST /webhooks/{TOKEN}/status HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n");
+    // Of the head, which may take 5 seconds, and of the body, which may take 10: a letter a second.
+    for (begun, rest_of_it, within_s) in [("", &head[..], 6), (&head[..], "body=of+many+letters", 11)] {
+        let mut slow = client(address, "127.0.0.2").await;
+        slow.write_all(begun.as_bytes()).await.expect("written");
+        let since = tokio::time::Instant::now();
+        let (mut read, mut write) = slow.split();
+        let mut answer = Vec::new();
+        let ended = read.read_to_end(&mut answer);
+        let dripping = async {
+            for letter in rest_of_it.bytes() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                if write.write_all(&[letter]).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = ended => {}
+            () = dripping => {}
+        }
+        assert!(since.elapsed() <= Duration::from_secs(within_s), "it took {:?}", since.elapsed());
+        assert!(!answer.starts_with(b"HTTP/1.1 2"));
     }
     tasks.drain().await;
 }
