@@ -31,7 +31,8 @@ pub(crate) struct Account {
 impl Account {
     /// Where the receipts of a message's attempt go.
     pub(crate) fn status_callback(&self, reference: Reference) -> String {
-        format!("{}?{}", self.callback, reference.query())
+        let fragment = self.adapter.provider().webhook_fragment();
+        format!("{}?{}{fragment}", self.callback, reference.query())
     }
 }
 

@@ -68,7 +68,9 @@ impl Api {
         let secrets = self.secrets.open(&account.name(), &account.sealed).await?;
         let base = self.config.public_base_url.trim_end_matches('/');
         let webhook_url = |kind| format!("{base}/webhooks/{}/{kind}", secrets.webhook_token.expose_secret());
-        let (inbound_webhook_url, status_webhook_url) = (webhook_url("inbound"), webhook_url("status"));
+        let fragment = Provider::from_code(account.provider).map_or("", Provider::webhook_fragment);
+        let inbound_webhook_url = webhook_url("inbound") + fragment;
+        let status_webhook_url = webhook_url("status");
         let has_second_key = !secrets.second_webhook_key.expose_secret().is_empty();
         Ok(ProviderAccount { inbound_webhook_url, status_webhook_url, has_second_key, ..encode(account) })
     }

@@ -132,7 +132,7 @@ impl Stage {
             from: NUMBER.to_owned(),
             body: "Hi é, it's Sam".to_owned(),
             media_urls: vec![],
-            callback: self.callback(message_id),
+            callback: self.callback(message_id) + self.provider().webhook_fragment(),
             reference: Reference { message: message_id, attempt: 1 },
         };
         change(&mut draft);
