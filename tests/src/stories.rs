@@ -6,12 +6,14 @@
 
 mod broadcast;
 mod claims;
+pub mod gateways_rolling;
 pub mod kill_main;
 pub mod senders_killed;
 pub mod senders_rolling;
 pub mod senders_scale;
 pub mod suspend;
 
+pub use self::gateways_rolling::gateways_rolling;
 pub use self::kill_main::kill_main;
 pub use self::senders_killed::senders_killed;
 pub use self::senders_rolling::senders_rolling;
