@@ -41,6 +41,7 @@ const EVENTS: Limits =
 /// A running gateway.
 pub struct Gateway {
     tasks: Tasks,
+    counts: Arc<Counts>,
     /// Where webhooks are taken.
     pub webhooks: SocketAddr,
     /// Where event streams are served.
@@ -72,20 +73,21 @@ impl Gateway {
             Accounts::new(directory.clone()),
             Events::start(bus.clone(), node.clone(), EVENTS, &tasks),
             &config.public_base_url,
-            counts,
+            counts.clone(),
         );
         let watches = Watches::new(bus, config.grpc.watches_max, config.grpc.held_bytes_max, tasks.clone());
-        let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
+        let webhooks = webhook::listen(&config.webhooks, webhooks, counts.clone(), &tasks).await?;
         // Last, because it says that the gateway serves.
         let callers = Callers::new(directory);
         let grpc = serve_grpc(&config.grpc, watches, callers, &tasks).await?;
         tracing::info!(node, "the gateway is working");
-        Ok(Self { tasks, webhooks, grpc })
+        Ok(Self { tasks, counts, webhooks, grpc })
     }
 
     /// Stops listening, ends event streams, and answers the webhooks that are open.
     pub async fn drain(self) {
         self.tasks.drain().await;
+        self.counts.log();
     }
 }
 

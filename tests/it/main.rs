@@ -45,3 +45,4 @@ mod texters;
 mod tls;
 mod validity;
 mod watching;
+mod webhooks;
