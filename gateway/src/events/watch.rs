@@ -129,8 +129,10 @@ impl Watch {
                         return Ok(self.response(None));
                     }
                     tokio::select! {
-                        changed = self.heard.changed() => changed.map_err(Error::unavailable)?,
+                        // First, because a reader ends with the gateway.
+                        biased;
                         () = self.stop.cancelled() => {}
+                        changed = self.heard.changed() => changed.map_err(Error::unavailable)?,
                         () = sleep_until(beat) => {}
                     }
                 }
