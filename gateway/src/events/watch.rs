@@ -109,7 +109,7 @@ impl Watch {
                     Ok(page) => page?.after(self.position.sequence),
                     Err(_elapsed) => return Ok(self.response(None)),
                 },
-                next => {
+                next @ (Next::Frame(_) | Next::Nothing(_)) => {
                     self.at = At::Ring;
                     next
                 }
@@ -178,7 +178,8 @@ impl Watch {
         {
             return Ok(page);
         }
-        let page = self.past.page(self.watcher.tenant, self.position).await?;
+        // Boxed, so that only those who catch up have room for it.
+        let page = Box::pin(self.past.page(self.watcher.tenant, self.position)).await?;
         self.page = Arc::downgrade(&page);
         Ok(page)
     }

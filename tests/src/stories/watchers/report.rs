@@ -57,6 +57,18 @@ impl Phase {
         }
     }
 
+    fn rows(&self) -> [(&'static str, f64); 7] {
+        [
+            ("responses with events", self.responses as f64),
+            ("delay of an event, median, in ms", self.delay_p50_ms),
+            ("delay of an event, 99 of 100, in ms", self.delay_p99_ms),
+            ("the gateway's memory in the middle, in MiB", self.middle_mib),
+            ("at the end", self.end_mib),
+            ("at most", self.peak_mib),
+            ("its processor time, in s", self.cpu_s),
+        ]
+    }
+
     fn to_json(self) -> Value {
         json!({
             "responses": self.responses,
@@ -149,18 +161,9 @@ impl Report {
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut phases = Table::new(["", "all read", "some stalled"]);
-        let rows: [(&str, fn(&Phase) -> f64); 7] = [
-            ("responses with events", |phase| phase.responses as f64),
-            ("delay of an event, median, in ms", |phase| phase.delay_p50_ms),
-            ("delay of an event, 99 of 100, in ms", |phase| phase.delay_p99_ms),
-            ("the gateway's memory in the middle, in MiB", |phase| phase.middle_mib),
-            ("at the end", |phase| phase.end_mib),
-            ("at most", |phase| phase.peak_mib),
-            ("its processor time, in s", |phase| phase.cpu_s),
-        ];
-        for (name, of) in rows {
-            let [before, with_stalled] = [of(&self.before), of(&self.with_stalled)].map(round);
-            phases.row([name.to_owned(), thousands(before), thousands(with_stalled)]);
+        let rows = self.before.rows().into_iter().zip(self.with_stalled.rows());
+        for ((name, before), (_, with_stalled)) in rows {
+            phases.row([name.to_owned(), thousands(round(before)), thousands(round(with_stalled))]);
         }
         let (reading, stalled) = (thousands(self.reading), thousands(self.stalled));
         writeln!(f, "{reading} read, {stalled} stalled; {:.1} MiB before\n{phases}", self.idle_mib)?;
