@@ -338,7 +338,12 @@ fn judge(rpcs: &[Rpc], cells: &[Cell], strangers: usize) -> Result<BTreeMap<Kind
         let anyone = rule.needs == Needs::Caller;
         let enough = match rule.needs {
             Needs::Any(permissions) => permissions.len(),
-            _ => 2,
+            Needs::Nothing
+            | Needs::Caller
+            | Needs::One(_)
+            | Needs::Either(..)
+            | Needs::Own(_)
+            | Needs::Operator => 2,
         };
         ensure!(
             anyone || count(Kind::Denied) >= 4 * (Permission::ALL.len() - enough),
