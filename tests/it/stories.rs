@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use muster_tests::stories::{
-    gateways_rolling, kill_main, receipts, senders_killed, senders_rolling, senders_scale, suspend,
+    gateways_rolling, kill_main, receipts, senders_killed, senders_rolling, senders_scale, suspend, watchers,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -68,5 +68,22 @@ async fn two_sender_nodes_send_more_than_one() -> Result<()> {
     let report = Box::pin(senders_scale(options, &|line| eprintln!("{line}"))).await?;
     let grown = report.runs.windows(2).all(|pair| pair[1].texts_per_s > pair[0].texts_per_s);
     ensure!(report.ok() && grown, "{report}\n{}", report.to_json());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_watch_some_stop_reading_and_nobody_misses_anything() -> Result<()> {
+    let options = watchers::Options {
+        organizations: 2,
+        watchers: 200,
+        stalled: 40,
+        per_connection: 20,
+        frames_per_s: 10,
+        events: 10,
+        phase_s: 20,
+        resumes: 100,
+    };
+    let report = Box::pin(watchers(options, &|line| eprintln!("{line}"))).await?;
+    ensure!(report.ok(), "{report}\n{}", report.to_json());
     Ok(())
 }
