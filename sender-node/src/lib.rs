@@ -23,6 +23,7 @@ mod members;
 mod order;
 mod pace;
 mod pull;
+mod share;
 mod shards;
 mod window;
 mod work;
@@ -83,7 +84,6 @@ impl SenderNode {
             pool.clone(),
             events.clone(),
             gates.clone(),
-            config.calls_max,
         ));
         let inquirer = Inquirer::new(channel, node.clone(), accounts, pool.clone(), events, stopped.clone());
         let inquirer = Arc::new(inquirer);

@@ -17,7 +17,7 @@ use muster_domain::status::Fact;
 use muster_providers::Answer;
 use muster_runtime::batch::Events;
 use muster_runtime::clock;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Accounts;
@@ -40,8 +40,6 @@ pub(crate) struct Worker {
     /// When numbers may claim, and when they may call.
     orders: Mutex<Pace>,
     calls: Mutex<Pace>,
-    /// Calls that may still be opened, of all accounts together.
-    room: Arc<Semaphore>,
     claim_messages_max: usize,
 }
 
@@ -67,21 +65,18 @@ impl From<NotClaimed> for Unfinished {
 }
 
 impl Worker {
-    /// A worker with at most `calls_max` calls open at once.
+    /// A worker with as many calls open at once as `gates` let.
     pub(crate) fn new(
         claims: Claims,
         accounts: Arc<Accounts>,
         pool: Arc<Pool>,
         events: Events,
         gates: Arc<Gates>,
-        calls_max: usize,
     ) -> Self {
-        let calls_max = calls_max.clamp(1, Semaphore::MAX_PERMITS);
         // Half of the room, so that one claim can be asked for while another's calls are made.
-        let claim_messages_max = (calls_max / 2).clamp(1, CLAIM_MESSAGES_MAX);
-        let room = Arc::new(Semaphore::new(calls_max));
+        let claim_messages_max = (gates.shared().calls_max() / 2).clamp(1, CLAIM_MESSAGES_MAX);
         let (orders, calls) = Default::default();
-        Self { claims, accounts, pool, events, gates, orders, calls, room, claim_messages_max }
+        Self { claims, accounts, pool, events, gates, orders, calls, claim_messages_max }
     }
 
     /// Works on one frame and acks it once JetStream has the outcome of every call made for it. When the frame's shard
@@ -168,8 +163,7 @@ impl Worker {
     /// Room for some calls, before they are claimed: so that no message waits between its claim and its call.
     async fn room_for<'a>(&self, calls: usize, gate: &'a Gate) -> Option<Room<'a>> {
         let account = gate.room(calls).await?;
-        let calls = u32::try_from(account.calls()).unwrap_or(u32::MAX);
-        let node = self.room.clone().acquire_many_owned(calls).await.ok()?;
+        let node = self.gates.shared().take(account.calls()).await?;
         Some(Room { account, node })
     }
 

@@ -18,6 +18,7 @@ use muster_runtime::supervise::Tasks;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 use tonic::{Request, Response, Status};
@@ -127,7 +128,6 @@ impl Stage {
             Arc::new(Pool::new(Duration::from_secs(15)).expect("TLS")),
             events,
             Arc::new(Gates::new(4)),
-            4,
         );
         Self { worker, stop, claims_asked, calls_read, answers, published, _tasks: tasks }
     }
