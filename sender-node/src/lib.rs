@@ -23,8 +23,8 @@ mod members;
 mod order;
 mod pace;
 mod pull;
-mod share;
 mod shards;
+mod share;
 mod window;
 mod work;
 
@@ -70,6 +70,7 @@ impl SenderNode {
     /// # Errors
     /// Where the configuration is wrong, or NATS is not there or not as it must be.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        config.check()?;
         let node = service::node_name(&config.node);
         let (tasks, stopped) = (Tasks::default(), Stopped::default());
         let bus = Bus::connect(&config.nats, &node, &tasks).await?;
