@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use muster_proto::internal::v1::AccountLoad;
 use muster_runtime::clock;
 use muster_runtime::frame::id_bytes;
+use muster_runtime::topology::SHARDS;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
@@ -17,6 +18,9 @@ use crate::share::Shared;
 
 /// How long the gate of an account that is not used is kept.
 const KEPT: Duration = Duration::from_secs(600);
+/// How long it is told of: a circuit that is closed because nobody calls says nothing of the provider, and the dispatcher
+/// would hold it against the nodes that do call.
+const TOLD: Duration = Duration::from_secs(5);
 
 /// How many times a gate lets in new calls while as many as it takes go through.
 const ROOM_PART: usize = 4;
@@ -48,13 +52,15 @@ impl Gates {
         gate
     }
 
-    /// What the node has for each account, for the others to know. Forgets those that are not used any more.
+    /// What the node has for each account that it has anything for, for the others to know. Forgets those that are not
+    /// used any more.
     pub(crate) fn loads(&self) -> Vec<AccountLoad> {
         let now = clock::instant();
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         gates.retain(|_, gate| Arc::strong_count(gate) > 1 || gate.used_within(KEPT, now));
         self.shared.between(gates.len());
-        gates.iter().map(|(account, gate)| gate.load(*account)).collect()
+        let told = gates.iter().filter(|(_, gate)| gate.is_told_of(now));
+        told.map(|(account, gate)| gate.load(*account)).collect()
     }
 }
 
@@ -65,6 +71,8 @@ pub(crate) struct Gate {
     /// Told when the circuit opens.
     opened: Notify,
     waiting: AtomicU32,
+    /// Of each shard, the frames of which something waits.
+    frames: [AtomicU32; SHARDS as usize],
     state: Mutex<State>,
 }
 
@@ -85,9 +93,10 @@ pub(crate) struct Room<'a> {
     permits: Option<OwnedSemaphorePermit>,
 }
 
-/// Messages that wait before a gate.
+/// Messages of a frame that wait before a gate.
 pub(crate) struct Waiting<'a> {
     gate: &'a Gate,
+    frames: Option<&'a AtomicU32>,
     messages: u32,
 }
 
@@ -101,15 +110,20 @@ impl Gate {
             room: Arc::new(Semaphore::new(permits)),
             opened: Notify::new(),
             waiting: AtomicU32::new(0),
+            frames: [const { AtomicU32::new(0) }; SHARDS as usize],
             state: Mutex::new(state),
         }
     }
 
-    /// So many messages wait from now on.
-    pub(crate) fn waiting(&self, messages: usize) -> Waiting<'_> {
+    /// So many messages of a frame of `shard` wait from now on.
+    pub(crate) fn waiting(&self, shard: u16, messages: usize) -> Waiting<'_> {
         let messages = u32::try_from(messages).unwrap_or(u32::MAX);
         self.waiting.fetch_add(messages, Ordering::Relaxed);
-        Waiting { gate: self, messages }
+        let frames = self.frames.get(usize::from(shard));
+        if let Some(frames) = frames {
+            frames.fetch_add(1, Ordering::Relaxed);
+        }
+        Waiting { gate: self, frames, messages }
     }
 
     /// Room for some calls, up to `calls`: for a good part of what the gate takes at once, or after a moment for what there
@@ -197,6 +211,12 @@ impl Gate {
         now.saturating_duration_since(self.state().used) < time
     }
 
+    fn is_told_of(&self, now: Instant) -> bool {
+        self.used_within(TOLD, now)
+            || self.waiting.load(Ordering::Relaxed) > 0
+            || self.state().limit.is_open()
+    }
+
     fn load(&self, account: Uuid) -> AccountLoad {
         let state = self.state();
         AccountLoad {
@@ -204,6 +224,7 @@ impl Gate {
             waiting: self.waiting.load(Ordering::Relaxed),
             calls_max: u32::try_from(state.limit.calls()).unwrap_or(u32::MAX),
             circuit_open: state.limit.is_open(),
+            shard_frames: self.frames.iter().map(|frames| frames.load(Ordering::Relaxed)).max().unwrap_or(0),
         }
     }
 }
@@ -252,6 +273,9 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.gate.waiting.fetch_sub(self.messages, Ordering::Relaxed);
+        if let Some(frames) = self.frames {
+            frames.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -365,14 +389,33 @@ mod tests {
         assert_eq!(room.calls(), 6);
     }
 
+    #[tokio::test(start_paused = true)]
+    async fn a_gate_that_nobody_uses_is_not_told_of_but_for_its_open_circuit() {
+        let gates = Gates::new(8);
+        let (idle, open) = (gates.of(Uuid::from_u128(1)), gates.of(Uuid::from_u128(2)));
+        while open.open_for().is_none() {
+            open.done(Went::Lost, Duration::from_millis(1));
+        }
+        assert_eq!(gates.loads().len(), 2);
+        tokio::time::advance(TOLD).await;
+        let told: Vec<bool> = gates.loads().iter().map(|load| load.circuit_open).collect();
+        assert_eq!(told, [true]);
+        let _waiting = idle.waiting(0, 1);
+        assert_eq!(gates.loads().len(), 2);
+    }
+
     #[test]
     fn what_waits_is_told() {
         let gates = Gates::new(8);
         let gate = gates.of(Uuid::nil());
-        let mut waiting = gate.waiting(5);
+        let told = || gates.loads().first().map(|load| (load.waiting, load.shard_frames));
+        let mut waiting = gate.waiting(0, 5);
         waiting.less(2);
-        assert_eq!(gates.loads().first().map(|load| load.waiting), Some(3));
+        let others = [gate.waiting(SHARDS - 1, 1), gate.waiting(SHARDS - 1, 1)];
+        assert_eq!(told(), Some((5, 2)), "of the shard that has most");
+        drop(others);
+        assert_eq!(told(), Some((3, 1)));
         drop(waiting);
-        assert_eq!(gates.loads().first().map(|load| load.waiting), Some(0));
+        assert_eq!(told(), Some((0, 0)));
     }
 }
