@@ -162,9 +162,13 @@ impl Asker {
     /// Tries again for as long as the control-plane does not answer: an answer that was lost granted something that
     /// nobody will grant again, but what it did not grant is still to be sent.
     async fn claim_all(&self, wanted: &Wanted) -> Answer {
-        let Wanted { message_ids, attempts } = wanted.clone();
-        let request =
-            ClaimMessagesRequest { node: self.node.clone(), message_ids: message_ids.into(), attempts };
+        let Wanted { message_ids, attempts, number_ids } = wanted.clone();
+        let request = ClaimMessagesRequest {
+            node: self.node.clone(),
+            message_ids: message_ids.into(),
+            attempts,
+            number_ids: number_ids.into(),
+        };
         let mut pause = *RETRY_PAUSE.start();
         while !self.stop.is_cancelled() {
             // Begun before the request leaves, so it is earlier than the claim itself.
