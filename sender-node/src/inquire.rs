@@ -1,6 +1,10 @@
 //! Asks providers about messages that are UNCONFIRMED. Only what they are found to have is told; that they know nothing
 //! says nothing. These are questions: they may be asked again, by anybody.
 
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests play servers, which end with the test")]
+mod tests;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};

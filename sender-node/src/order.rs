@@ -111,7 +111,8 @@ impl Part {
 }
 
 impl Wanted {
-    fn push(&mut self, id: &[u8], attempt: u32, number: Uuid) {
+    /// Adds a message, ordered from `number`.
+    pub(crate) fn push(&mut self, id: &[u8], attempt: u32, number: Uuid) {
         self.message_ids.extend_from_slice(id);
         self.attempts.push(attempt);
         self.number_ids.extend_from_slice(number.as_bytes());

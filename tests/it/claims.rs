@@ -5,6 +5,7 @@ use muster_proto::internal::v1::ClaimMessagesRequest;
 use muster_proto::internal::v1::claim_service_client::ClaimServiceClient;
 use muster_proto::v1::{CampaignMode, MessageStatus, Provider};
 use muster_tests::wait;
+use tonic::Code;
 use uuid::Uuid;
 
 use crate::scene::{self, TEMPLATE, WITHIN};
@@ -37,8 +38,14 @@ async fn a_text_is_not_granted_to_an_order_of_another_number() -> Result<()> {
             attempts: vec![u32::try_from(attempt)?; numbers.len()],
             number_ids: ids(numbers),
         };
-        let answer = ClaimServiceClient::new(channel.clone()).claim_messages(request).await?;
-        anyhow::Ok(answer.into_inner().messages)
+        // For as long as the projection has just begun, nothing is granted.
+        let answered =
+            async || match ClaimServiceClient::new(channel.clone()).claim_messages(request.clone()).await {
+                Ok(answer) => Ok(Some(answer.into_inner().messages)),
+                Err(status) if status.code() == Code::Unavailable => Ok(None),
+                Err(status) => Err(status.into()),
+            };
+        wait::until("the answer to a claim", WITHIN, answered).await
     };
     ensure!(claim(&[Uuid::from_u128(1)]).await?.is_empty(), "it was granted to another number's order");
     // It waits for its own order, and was not turned away.

@@ -22,8 +22,10 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use super::*;
+use crate::order::Wanted;
 use crate::window::Stopped;
 
 const ACCEPTED: &[u8] = b"HTTP/1.1 201 Created\r\ncontent-length: 13\r\n\r\n{\"sid\":\"SM1\"}";
@@ -35,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const GRANTED: u8 = 1;
 const UNANSWERED: u8 = 2;
 const REFUSED: u8 = 3;
+const HUNG: u8 = 4;
 
 /// A control-plane with one account, at this base URL.
 #[derive(Clone)]
@@ -53,6 +56,7 @@ impl ClaimService for OneAccount {
         let ids = request.into_inner().message_ids;
         match ids[0] {
             GRANTED => {}
+            HUNG => std::future::pending().await,
             UNANSWERED => return Err(Status::unavailable("down")),
             _ => return Err(Status::invalid_argument("no order")),
         }
@@ -299,6 +303,30 @@ async fn a_text_that_waits_for_its_number_is_given_back_when_the_stop_leaves_it_
     assert_eq!(stage.paced(0.125, stopped).await, Ok(()));
     assert_eq!(stage.facts(), [FactKind::NotAccepted, FactKind::Accepted]);
     assert!(clock::since(begun) < Duration::from_secs(8));
+}
+
+#[tokio::test]
+async fn claims_that_are_not_answered_do_not_keep_others_from_being_asked() {
+    let stage = Stage::set().await;
+    let claim = |kind: u8| {
+        let mut wanted = Wanted::default();
+        (0..2).for_each(|_| wanted.push(&[kind; 16], 1, Uuid::nil()));
+        stage.worker.claims.claim(wanted)
+    };
+    let hung = futures::future::join_all([claim(HUNG), claim(HUNG), claim(HUNG)]);
+    let granted = async {
+        let _asked = stage.claims_asked.acquire_many(2).await.expect("open");
+        claim(GRANTED).await
+    };
+    let granted = async {
+        tokio::select! {
+            _ = hung => panic!("the hung claims were answered"),
+            granted = granted => granted,
+        }
+    };
+    let granted =
+        tokio::time::timeout(PATIENCE, granted).await.expect("it is asked for while the others hang");
+    assert_eq!(granted.map(|claimed| claimed.len()), Ok(2));
 }
 
 #[test]
