@@ -275,6 +275,7 @@ async fn a_frame_gives_up_its_place_when_all_of_it_is_called() {
         stage.answers.add_permits(2);
     };
     assert_eq!(stage.order([GRANTED], answered).await, Ok(()));
+    assert_eq!(stage.facts(), [FactKind::Accepted; 2]);
 }
 
 #[tokio::test]
