@@ -47,10 +47,17 @@ async fn sender_nodes_are_killed_and_frozen_and_nobody_is_texted_twice() -> Resu
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sender_node_is_restarted_and_nothing_is_unconfirmed() -> Result<()> {
-    let options = senders_rolling::Options { texts: 1_000, nodes: 2, rounds: 1, sending_s: 20, seed: 17 };
+    let options = senders_rolling::Options {
+        texts: 1_000,
+        nodes: 2,
+        rounds: 1,
+        sending_s: 20,
+        // A node that ends hands its numbers over at once; on a machine full of tests this is what it takes where one dies.
+        gap_ms_max: 10_000,
+        seed: 17,
+    };
     let report = Box::pin(senders_rolling(options, &|line| eprintln!("{line}"))).await?;
-    // A node that ends hands its numbers over at once; this is what it takes where one dies.
-    ensure!(report.ok() && report.gap_ms < 10_000, "{report}\n{}", report.to_json());
+    ensure!(report.ok(), "{report}\n{}", report.to_json());
     Ok(())
 }
 
