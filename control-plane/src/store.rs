@@ -31,6 +31,7 @@ pub(crate) mod schema;
 pub(crate) mod tenants;
 pub(crate) mod texts;
 pub(crate) mod transitions;
+pub(crate) mod watchers;
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 

@@ -17,6 +17,7 @@ use crate::store::{execute, query};
 pub(crate) struct Grant {
     pub(crate) attempt: Attempt,
     pub(crate) owner: Owner,
+    pub(crate) number: Uuid,
     pub(crate) account: Uuid,
     pub(crate) to: String,
     pub(crate) from: String,
@@ -30,6 +31,7 @@ impl From<Row> for Grant {
         Self {
             attempt: Attempt { message: row.get("message_id"), attempt: row.get("attempt") },
             owner: Owner { tenant: row.get("tenant_id"), campaign: row.get("campaign_id") },
+            number: row.get("number_id"),
             account: row.get("account_id"),
             to: row.get("phone_to"),
             from: row.get("phone_from"),
@@ -48,6 +50,7 @@ impl Grant {
         Transition {
             message: self.attempt.message,
             owner: self.owner,
+            number: self.number,
             from: Some(state(Status::Ordered)),
             since: None,
             to: state(Decision::Claim.to()),

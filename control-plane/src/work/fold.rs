@@ -23,6 +23,7 @@ pub(crate) struct Known {
     pub(crate) before: State,
     pub(crate) now: State,
     owner: Owner,
+    number: Uuid,
     /// Since when it is where it is now.
     since: Micros,
     retry_time: Option<Micros>,
@@ -47,6 +48,7 @@ impl Fold {
             before: row.state.clone(),
             now: row.state,
             owner: row.owner,
+            number: row.number,
             since: row.since,
             retry_time: None,
         });
@@ -78,6 +80,7 @@ impl Fold {
         self.transitions.push(Transition {
             message: known.message,
             owner: known.owner,
+            number: known.number,
             from: Some(std::mem::replace(&mut known.now, next.clone())),
             since: Some(std::mem::replace(&mut known.since, fact.time)),
             to: next,

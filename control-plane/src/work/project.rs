@@ -154,7 +154,7 @@ async fn apply(context: &Context, stream: &str, step: &Step<'_>) -> anyhow::Resu
     }
     follow(&tx, &fold, now).await?;
     inbound::apply(&tx, facts.inbound).await?;
-    record(&tx, &fold.transitions).await?;
+    let _telling = context.nudges.telling(record(&tx, &fold.transitions).await?);
     tx.commit().await.context("the step was not committed")?;
     if fold.retries().next().is_some() {
         context.nudges.dispatch.notify_one();
