@@ -45,7 +45,7 @@ fn attempts(request: &ClaimMessagesRequest) -> Result<Vec<Attempt>> {
     let ids = frame::ids_from(&request.message_ids);
     let numbers = request.attempts.iter().map(|attempt| attempt_from(*attempt));
     let mut attempts: Vec<Attempt> =
-        ids.zip(numbers).map(|(message, attempt)| Attempt { message, attempt }).collect();
+        ids.zip(numbers).map(|(message, attempt)| Attempt { message, attempt, number: None }).collect();
     attempts.sort_unstable();
     attempts.dedup();
     Ok(attempts)

@@ -103,7 +103,7 @@ async fn click(
     message_expire_time_set(tx, message.id, Micros(now.0 + i64::from(campaign.validity_s) * 1_000_000))
         .await?;
     let cause: Arc<str> = format!("texter:{texter}/{session}").into();
-    let attempt = Attempt { message: message.id, attempt: message.attempt };
+    let attempt = Attempt { message: message.id, attempt: message.attempt, number: None };
     let moved = decide(tx, Decision::Queue, MessageStatus::Created, &[attempt], &cause).await?;
     let ids: Vec<Uuid> = moved.iter().map(|transition| transition.message).collect();
     queue_return(tx, &ids, &vec![now; ids.len()]).await?;

@@ -2,7 +2,7 @@
 //! history, the counters, and the frame that tells the watchers.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicI16, AtomicU64, Ordering};
 
@@ -28,6 +28,8 @@ const COUNTER_SLOTS: i16 = 16;
 pub(crate) struct Attempt {
     pub(crate) message: Uuid,
     pub(crate) attempt: i16,
+    /// The number of ours that it is sent from, where whoever asks knows it: it need not be looked up then.
+    pub(crate) number: Option<Uuid>,
 }
 
 /// Whose message it is.
@@ -77,13 +79,15 @@ pub(crate) async fn decide(
         &[&ids, &numbers, &from.code(), &decision.to().code(), &now, &decision.forgets_error()],
     )
     .await?;
-    let moved = rows.into_iter().map(|row| {
+    let moved: Vec<Uuid> = rows.iter().map(|row| row.get("message_id")).collect();
+    let number_of = message_numbers(tx, &moved, &attempts).await?;
+    let moved = rows.into_iter().zip(moved).map(|(row, message)| {
         let attempt = row.get::<_, i16>("attempt").unsigned_abs();
         let error = error_from(row.get("error_class"), row.get("error_code"));
         Transition {
-            message: row.get("message_id"),
+            message,
             owner: Owner { tenant: row.get("tenant_id"), campaign: row.get("campaign_id") },
-            number: row.get("number_id"),
+            number: number_of.get(&message).copied().unwrap_or_default(),
             from: Some(State { status: from, attempt, error: error.clone() }),
             since: None,
             to: State { status: decision.to(), attempt, error },
@@ -93,6 +97,23 @@ pub(crate) async fn decide(
         }
     });
     Ok(moved.collect())
+}
+
+/// The numbers that messages which moved are sent from: those that `attempts` say, and for the rest the database's word.
+async fn message_numbers(
+    tx: &Transaction<'_>,
+    moved: &[Uuid],
+    attempts: &[Attempt],
+) -> Result<HashMap<Uuid, Uuid>> {
+    let mut numbers: HashMap<Uuid, Uuid> =
+        attempts.iter().filter_map(|attempt| Some((attempt.message, attempt.number?))).collect();
+    let unknown: Vec<Uuid> = moved.iter().copied().filter(|message| !numbers.contains_key(message)).collect();
+    if !unknown.is_empty() {
+        let rows = query(tx, include_str!("transitions/message_numbers.sql"), &[&unknown]).await?;
+        numbers
+            .extend(rows.into_iter().map(|row| (row.get::<_, Uuid>("id"), row.get::<_, Uuid>("number_id"))));
+    }
+    Ok(numbers)
 }
 
 /// The campaigns whose counts a transaction changes: whoever commits it has their watchers told where they are.
