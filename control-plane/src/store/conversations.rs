@@ -2,12 +2,16 @@
 
 use std::collections::{HashMap, HashSet};
 
+use muster_domain::status::Status;
 use tokio_postgres::Row;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx, TenantTx};
 use crate::store::messages::Message;
-use crate::store::{Page, execute, query, query_one};
+use crate::store::{Page, execute, query, query_one, query_opt};
+
+/// Among how many of a tenant's latest campaigns the text is looked for that a reply answers.
+const CAMPAIGNS_ANSWERED: i64 = 200;
 
 /// What a reply asks for, numbered as in the API.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -76,25 +80,56 @@ pub(crate) async fn reply_insert(tx: &SystemTx<'_>, reply: &Reply) -> Result<boo
     Ok(inserted == 1)
 }
 
-pub(crate) async fn opt_out_insert(tx: &SystemTx<'_>, tenant: Uuid, phone: &str, time: Micros) -> Result<()> {
-    execute(tx, include_str!("conversations/opt_out_insert.sql"), &[&tenant, &phone, &time]).await?;
-    Ok(())
+/// Where a reply belongs.
+#[derive(Default)]
+pub(crate) struct ReplyRoute {
+    /// Our number; `None` where it is not one of the tenant's.
+    pub(crate) number: Option<Uuid>,
+    /// The text that it answers: the last that went to this person from this number. `None` where there was none.
+    pub(crate) message: Option<Uuid>,
+    /// That text's campaign.
+    pub(crate) campaign: Option<Uuid>,
 }
 
-pub(crate) async fn opt_out_delete(tx: &SystemTx<'_>, tenant: Uuid, phone: &str) -> Result<()> {
-    execute(tx, include_str!("conversations/opt_out_delete.sql"), &[&tenant, &phone]).await?;
-    Ok(())
+/// Where a reply belongs.
+pub(crate) async fn reply_route(tx: &SystemTx<'_>, reply: &Reply) -> Result<ReplyRoute> {
+    let sql = include_str!("conversations/reply_route.sql");
+    let claimed = Status::Claimed.code();
+    let row =
+        query_opt(tx, sql, &[&reply.tenant, &reply.from, &reply.to, &claimed, &CAMPAIGNS_ANSWERED]).await?;
+    Ok(row.map_or_else(ReplyRoute::default, |row| ReplyRoute {
+        number: row.get("number_id"),
+        message: row.get("message_id"),
+        campaign: row.get("campaign_id"),
+    }))
 }
 
-/// Opts out the recipients of messages that a provider refused because they had opted out there.
+/// Opts a phone number out. False where it was already.
+pub(crate) async fn opt_out_insert(
+    tx: &SystemTx<'_>,
+    tenant: Uuid,
+    phone: &str,
+    time: Micros,
+) -> Result<bool> {
+    let sql = include_str!("conversations/opt_out_insert.sql");
+    Ok(execute(tx, sql, &[&tenant, &phone, &time]).await? == 1)
+}
+
+/// Opts a phone number in again. False where it had not opted out.
+pub(crate) async fn opt_out_delete(tx: &SystemTx<'_>, tenant: Uuid, phone: &str) -> Result<bool> {
+    Ok(execute(tx, include_str!("conversations/opt_out_delete.sql"), &[&tenant, &phone]).await? == 1)
+}
+
+/// Opts out the recipients of messages that a provider refused because they had opted out there. Returns those who had not
+/// opted out here, with their tenants.
 pub(crate) async fn opt_outs_of_messages(
     tx: &SystemTx<'_>,
     messages: &HashSet<Uuid>,
     time: Micros,
-) -> Result<()> {
+) -> Result<Vec<(Uuid, String)>> {
     let ids: Vec<Uuid> = messages.iter().copied().collect();
-    execute(tx, include_str!("conversations/opt_outs_of_messages.sql"), &[&ids, &time]).await?;
-    Ok(())
+    let rows = query(tx, include_str!("conversations/opt_outs_of_messages.sql"), &[&ids, &time]).await?;
+    Ok(rows.into_iter().map(|row| (row.get("tenant_id"), row.get("phone"))).collect())
 }
 
 /// Notes that `texter` is the last who sent to this message's recipient from its number: whoever replies, replies to them.

@@ -1,23 +1,52 @@
-//! Replies: kept once each, and obeyed at once where they are STOP or START.
+//! Replies: kept once each, obeyed at once where they are STOP or START, and told to watchers.
 
 use muster_domain::consent::{Keyword, keyword};
+use muster_proto::internal::v1::{OptOutRecord, ReplyRecord};
 use muster_runtime::{clock, frame};
+use uuid::Uuid;
 
-use crate::db::{Result, SystemTx};
+use crate::db::{Micros, Result, SystemTx};
 use crate::store::conversations::{
-    Reply, ReplyKeyword, conversation_reply, opt_out_delete, opt_out_insert, reply_insert,
+    Reply, ReplyKeyword, ReplyRoute, conversation_reply, opt_out_delete, opt_out_insert, reply_insert,
+    reply_route,
 };
+use crate::store::watchers::{OptOutCause, Record};
 use crate::work::facts::InboundReply;
 
-/// Applies replies in the order they came in.
-pub(crate) async fn apply(tx: &SystemTx<'_>, replies: Vec<InboundReply>) -> Result<()> {
+/// Applies replies in the order they came in. Adds what their tenants' watchers are told.
+pub(crate) async fn apply(
+    tx: &SystemTx<'_>,
+    replies: Vec<InboundReply>,
+    told: &mut Vec<(Uuid, Record)>,
+) -> Result<()> {
     for reply in replies {
-        apply_one(tx, reply).await?;
+        apply_one(tx, reply, told).await?;
     }
     Ok(())
 }
 
-async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
+/// What watchers are told of an opt-out or, where `opted_out` is false, an opt-in.
+pub(crate) fn opt_out_record(phone: String, opted_out: bool, cause: OptOutCause, time: Micros) -> Record {
+    Record::OptOut(OptOutRecord { phone, opted_out, cause: cause as u32, time_us: time.0 })
+}
+
+fn reply_record(reply: Reply, route: ReplyRoute) -> Record {
+    let id = |id: Option<Uuid>| id.map(frame::id_bytes).unwrap_or_default();
+    Record::Reply(ReplyRecord {
+        reply_id: frame::id_bytes(reply.id),
+        from: reply.from,
+        to: reply.to,
+        body: reply.body,
+        media_urls: reply.media_urls,
+        keyword: u32::from(reply.keyword.unsigned_abs()),
+        time_us: reply.receive_time.0,
+        number_id: id(route.number),
+        campaign_id: id(route.campaign),
+        message_id: id(route.message),
+    })
+}
+
+async fn apply_one(tx: &SystemTx<'_>, received: InboundReply, told: &mut Vec<(Uuid, Record)>) -> Result<()> {
     let InboundReply { tenant, time, inbound } = received;
     let Some(account) = frame::id_from(&inbound.account_id) else {
         tracing::error!("a reply without a provider account is passed over");
@@ -49,9 +78,16 @@ async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
         return Ok(());
     }
     conversation_reply(tx, &reply).await?;
-    match keyword {
-        Some(Keyword::Stop) => opt_out_insert(tx, tenant, &reply.from, time).await,
-        Some(Keyword::Start | Keyword::StartIfOptedOut) => opt_out_delete(tx, tenant, &reply.from).await,
-        Some(Keyword::Help) | None => Ok(()),
+    let changed = match keyword {
+        Some(Keyword::Stop) => opt_out_insert(tx, tenant, &reply.from, time).await?,
+        Some(Keyword::Start | Keyword::StartIfOptedOut) => opt_out_delete(tx, tenant, &reply.from).await?,
+        Some(Keyword::Help) | None => false,
+    };
+    if changed {
+        let out = keyword == Some(Keyword::Stop);
+        told.push((tenant, opt_out_record(reply.from.clone(), out, OptOutCause::Reply, time)));
     }
+    let route = reply_route(tx, &reply).await?;
+    told.push((tenant, reply_record(reply, route)));
+    Ok(())
 }

@@ -29,11 +29,13 @@ use crate::store::projections::{
 };
 use crate::store::queue::queue_return;
 use crate::store::transitions::record;
+use crate::store::watchers::{OptOutCause, Record, tell};
 use crate::work::Context;
+use crate::work::facts;
 use crate::work::fold::{Fold, Known};
+use crate::work::inbound::{self, opt_out_record};
 use crate::work::project::source::Source;
 use crate::work::project::stream::{Seen, Watched};
-use crate::work::{facts, inbound};
 
 /// Frames applied in one transaction at most, of some hundred events each.
 const FRAMES_MAX: usize = 100;
@@ -152,8 +154,9 @@ async fn apply(context: &Context, stream: &str, step: &Step<'_>) -> anyhow::Resu
         tokio::time::sleep(STANDBY).await;
         bail!("another projector is at work");
     }
-    follow(&tx, &fold, now).await?;
-    inbound::apply(&tx, facts.inbound).await?;
+    let mut told = follow(&tx, &fold, now).await?;
+    inbound::apply(&tx, facts.inbound, &mut told).await?;
+    tell(&tx, told).await?;
     let _telling = context.nudges.telling(record(&tx, &fold.transitions).await?);
     tx.commit().await.context("the step was not committed")?;
     if fold.retries().next().is_some() {
@@ -166,18 +169,22 @@ fn as_move(known: &Known) -> Move<'_> {
     Move { message: known.message, from: &known.before, to: &known.now }
 }
 
-/// What follows from the new states: another attempt, an opt-out that the provider knew of, receipts to be kept.
-async fn follow(tx: &SystemTx<'_>, fold: &Fold, now: Micros) -> anyhow::Result<()> {
+/// What follows from the new states: another attempt, an opt-out that the provider knew of, receipts to be kept. Returns
+/// what watchers are told of it.
+async fn follow(tx: &SystemTx<'_>, fold: &Fold, now: Micros) -> anyhow::Result<Vec<(Uuid, Record)>> {
     let (retries, due_times): (Vec<Uuid>, Vec<Micros>) = fold.retries().unzip();
     if !retries.is_empty() {
         queue_return(tx, &retries, &due_times).await?;
     }
     let opted_out: HashSet<Uuid> = fold.opted_out_at_provider().collect();
+    let mut told = Vec::new();
     if !opted_out.is_empty() {
-        opt_outs_of_messages(tx, &opted_out, now).await?;
+        for (tenant, phone) in opt_outs_of_messages(tx, &opted_out, now).await? {
+            told.push((tenant, opt_out_record(phone, true, OptOutCause::Provider, now)));
+        }
     }
     if !fold.unmatched.is_empty() {
         unmatched_receipts_insert(tx, &fold.unmatched).await?;
     }
-    Ok(())
+    Ok(told)
 }
