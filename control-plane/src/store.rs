@@ -21,6 +21,7 @@ pub(crate) mod moves;
 pub(crate) mod numbers;
 pub(crate) mod outbox;
 pub(crate) mod plans;
+pub(crate) mod progress;
 pub(crate) mod projections;
 pub(crate) mod purge;
 pub(crate) mod queue;

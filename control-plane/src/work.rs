@@ -23,6 +23,7 @@ mod numbers;
 mod order;
 mod pace;
 mod plan;
+mod progress;
 mod project;
 mod purge;
 mod reap;
@@ -60,6 +61,8 @@ pub(crate) fn start(context: &Context, tasks: &Tasks) {
     tasks.keep_running("relay statuses", move || relay::run_statuses(c.clone()));
     let c = context.clone();
     tasks.keep_running("project", move || project::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("progress", move || progress::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("reap", move || reap::run(c.clone()));
     let c = context.clone();
