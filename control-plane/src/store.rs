@@ -11,6 +11,7 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod campaigns;
 pub(crate) mod claims;
+pub(crate) mod conditions;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod inquiries;

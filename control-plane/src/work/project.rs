@@ -12,6 +12,7 @@ mod source;
 mod stream;
 
 use std::collections::HashSet;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -159,6 +160,7 @@ async fn apply(context: &Context, stream: &str, step: &Step<'_>) -> anyhow::Resu
     tell(&tx, told).await?;
     let _telling = context.nudges.telling(record(&tx, &fold.transitions).await?);
     tx.commit().await.context("the step was not committed")?;
+    context.ends.lock().unwrap_or_else(PoisonError::into_inner).learn(&fold.transitions, now);
     if fold.retries().next().is_some() {
         context.nudges.dispatch.notify_one();
     }
