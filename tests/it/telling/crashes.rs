@@ -5,10 +5,11 @@ use async_nats::jetstream::{self, consumer};
 use futures::StreamExt as _;
 use muster_proto::internal::v1::StatusFrame;
 use muster_proto::v1::{CampaignMode, CampaignState, MessageStatus, Provider};
+use muster_provider_sim::behaviour::Behaviour;
 use muster_tests::{Stack, wait};
 use prost::Message as _;
 
-use super::{Kind, Watcher, progress, say};
+use super::{Kind, Watcher, progress, receipt, say};
 use crate::scene::{self, TEMPLATE, WITHIN};
 
 /// The lock of whoever tells of progress.
@@ -100,29 +101,38 @@ async fn frame_ids(stack: &Stack) -> Result<Vec<Vec<u8>>> {
 }
 
 #[tokio::test]
-async fn where_a_campaign_is_is_told_by_the_next_of_a_control_plane_that_died_before_it_told() -> Result<()> {
-    let mut stack = scene::stack(scene::quick()).await?;
-    let (organization, list) = scene::organization(&stack, Provider::Telnyx, 30).await?;
+async fn where_campaigns_are_is_told_by_the_next_of_a_control_plane_that_died_before_it_told() -> Result<()> {
+    let mut stack = scene::stack(Behaviour { receipt_loss_share: 1.0, ..scene::quick() }).await?;
+    let (organization, list) = scene::organization(&stack, Provider::Twilio, 3).await?;
     let mut watcher = Watcher::begin(&organization).await?;
+    let client = &organization.client;
+    // One that has ended, but for its receipts, and one that waits for clicks.
     let ended = scene::broadcast(&stack, &organization, &list).await?;
+    let has_ended = async || Ok(client.campaign(&ended).await?.end_time.map(|_| ()));
+    wait::until("the campaign to end", WITHIN, has_ended).await?;
+    let waiting = organization.draft(CampaignMode::Click, &list, TEMPLATE).await?;
+    client.start(&waiting).await?;
+    stack.settled(WITHIN).await?;
+    watcher.at_rest(&organization, &waiting).await?;
     watcher.at_rest(&organization, &ended).await?;
-    // Whoever tells waits for somebody else.
+
+    // Whoever tells waits for somebody else, and dies.
     let database = stack.sql().await?;
     database.execute("SELECT pg_advisory_lock($1)", &[&TELL_LOCK]).await?;
-    let campaign = scene::broadcast(&stack, &organization, &list).await?;
-    organization.client.pause(&campaign).await?;
-    let draft = organization.draft(CampaignMode::Broadcast, &list, TEMPLATE).await?;
-    organization.client.cancel(&draft).await?;
+    let messages = client.list_messages(&organization.tenant, &ended).await?;
+    let message = messages.first().context("there are messages")?;
+    receipt(&stack, &organization, message, ("delivered", None), 1).await?;
+    stack.events_are_projected(WITHIN).await?;
+    client.pause(&waiting).await?;
     stack.control_plane.kill9().await?;
     database.execute("SELECT pg_advisory_unlock($1)", &[&TELL_LOCK]).await?;
     stack.control_plane.start_again().await?;
     stack.serving().await?;
 
     let mut watcher = Watcher::since(&organization, &watcher.token).await?;
-    let told = watcher.at_rest(&organization, &campaign).await?;
-    ensure!(told.last().is_some_and(|told| told.state() == CampaignState::Paused), "{told:?}");
-    let canceled = |told: &[Kind]| {
-        progress(told, &draft).last().is_some_and(|told| told.state() == CampaignState::Canceled)
+    watcher.at_rest(&organization, &ended).await?;
+    let paused = |told: &[Kind]| {
+        progress(told, &waiting).last().is_some_and(|told| told.state() == CampaignState::Paused)
     };
-    watcher.until("the draft to be told of", |told| canceled(told).then_some(())).await
+    watcher.until("the pause", |told| paused(told).then_some(())).await
 }
