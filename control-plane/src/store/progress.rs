@@ -6,7 +6,7 @@ use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx};
 use crate::store::campaigns::CampaignState;
-use crate::store::{query, query_one};
+use crate::store::{execute, query, query_one};
 
 /// The lock of whoever tells.
 const TELL_LOCK: i64 = 0x006d_7573_7465_7202;
@@ -34,8 +34,10 @@ impl Progress {
 /// Where these campaigns are; those that do not exist are missing.
 ///
 /// Until the end of the transaction nobody else reads them this way, in whichever process: so of two snapshots the later
-/// one has the later time, and the newest that a watcher gets is where the campaign came to.
+/// one has the later time, and the newest that a watcher gets is where the campaign came to. A process that freezes in
+/// between holds up the others for 5 seconds: then PostgreSQL ends its transaction.
 pub(crate) async fn progress_read(tx: &SystemTx<'_>, campaigns: &[Uuid]) -> Result<Vec<Progress>> {
+    execute(tx, include_str!("progress/tell_bound.sql"), &[]).await?;
     query_one(tx, include_str!("progress/tell_lock.sql"), &[&TELL_LOCK]).await?;
     let rows = query(tx, include_str!("progress/progress_read.sql"), &[&campaigns]).await?;
     let progress = rows.into_iter().map(|row| {

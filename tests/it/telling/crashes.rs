@@ -136,3 +136,34 @@ async fn where_campaigns_are_is_told_by_the_next_of_a_control_plane_that_died_be
     };
     watcher.until("the pause", |told| paused(told).then_some(())).await
 }
+
+#[tokio::test]
+async fn one_that_is_frozen_while_it_tells_holds_up_the_others_for_a_moment_only() -> Result<()> {
+    let stack = scene::stack(scene::quick()).await?;
+    let (second, operator) = stack.another_control_plane().await?;
+    let (organization, list) = scene::organization(&stack, Provider::Telnyx, 1).await?;
+    let campaign = scene::broadcast(&stack, &organization, &list).await?;
+    let mut watcher = Watcher::begin(&organization).await?;
+    watcher.at_rest(&organization, &campaign).await?;
+    // The second one tells of a pause, and cannot write it down yet.
+    let mut blocker = stack.sql().await?;
+    let blocking = blocker.transaction().await?;
+    blocking.batch_execute("LOCK TABLE status_frames IN SHARE MODE").await?;
+    operator.with_key(&organization.key)?.pause(&campaign).await?;
+    let database = stack.sql().await?;
+    let waits = "SELECT count(*) FROM pg_locks l JOIN pg_locks t USING (pid) \
+                 WHERE l.locktype = 'advisory' AND l.granted AND t.relation = 'status_frames'::regclass \
+                 AND NOT t.granted AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())";
+    let tells = async || Ok((database.query_one(waits, &[]).await?.get::<_, i64>(0) > 0).then_some(()));
+    wait::until("the second one to tell", WITHIN, tells).await?;
+    second.pause()?;
+    blocking.rollback().await?;
+    let before = jiff::Timestamp::now();
+    organization.client.resume(&campaign).await?;
+    let resumed = |told: &[Kind]| {
+        let last = progress(told, &campaign).last()?.clone();
+        let time = last.read_time.filter(|_| last.state() == CampaignState::Running)?;
+        (jiff::Timestamp::new(time.seconds, time.nanos).ok()? > before).then_some(())
+    };
+    watcher.until("what the first one tells", resumed).await
+}
