@@ -55,7 +55,7 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
 async fn recall(context: &Context, after: Uuid) -> anyhow::Result<Option<Uuid>> {
     let mut client = context.db.system().await?;
     let tx = SystemTx::begin(&mut client).await?;
-    let ended_since = Micros(Micros::now().0 - i64::try_from(SETTLED_AFTER.as_micros())?);
+    let ended_since = Micros::now().earlier(SETTLED_AFTER);
     let campaigns = campaigns_to_tell(&tx, after, ended_since, i64::try_from(CAMPAIGNS)?).await?;
     context.nudges.tell_of(campaigns.iter().copied());
     Ok(campaigns.last().filter(|_| campaigns.len() == CAMPAIGNS).copied())

@@ -125,10 +125,13 @@ impl Watch {
                 Next::Nothing(end) if self.at == At::Ring => {
                     self.pass(end);
                     self.progress_us = self.progress_us.max(heard);
+                    if clock::instant() >= beat.into_std() {
+                        return Ok(self.response(None));
+                    }
                     tokio::select! {
                         changed = self.heard.changed() => changed.map_err(Error::unavailable)?,
                         () = self.stop.cancelled() => {}
-                        () = sleep_until(beat) => return Ok(self.response(None)),
+                        () = sleep_until(beat) => {}
                     }
                 }
                 Next::Nothing(end) if end > self.position.sequence => self.pass(end),
