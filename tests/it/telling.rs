@@ -86,26 +86,17 @@ impl Watcher {
 }
 
 fn progress(told: &[Kind], campaign: &str) -> Vec<CampaignProgress> {
-    let of = |kind: &Kind| match kind {
-        Kind::CampaignProgress(progress) if progress.campaign == campaign => Some(progress.clone()),
-        _ => None,
-    };
-    told.iter().filter_map(of).collect()
+    let of = |kind: &Kind| if let Kind::CampaignProgress(told) = kind { Some(told.clone()) } else { None };
+    told.iter().filter_map(of).filter(|told| told.campaign == campaign).collect()
 }
 
 fn replies(told: &[Kind]) -> Vec<Reply> {
-    let of = |kind: &Kind| match kind {
-        Kind::Reply(reply) => Some(reply.clone()),
-        _ => None,
-    };
+    let of = |kind: &Kind| if let Kind::Reply(reply) = kind { Some(reply.clone()) } else { None };
     told.iter().filter_map(of).collect()
 }
 
 fn opt_outs(told: &[Kind]) -> Vec<OptOutChange> {
-    let of = |kind: &Kind| match kind {
-        Kind::OptOutChange(change) => Some(change.clone()),
-        _ => None,
-    };
+    let of = |kind: &Kind| if let Kind::OptOutChange(change) = kind { Some(change.clone()) } else { None };
     told.iter().filter_map(of).collect()
 }
 
@@ -282,11 +273,13 @@ async fn progress_says_where_a_campaign_is_and_where_it_came_to_rest() -> Result
 
     // Changes of its state are told, though no count changes.
     for state in [CampaignState::Paused, CampaignState::Running, CampaignState::Canceled] {
-        match state {
-            CampaignState::Paused => organization.client.pause(&campaign).await?,
-            CampaignState::Running => organization.client.resume(&campaign).await?,
-            _ => organization.client.cancel(&campaign).await?,
-        };
+        if state == CampaignState::Paused {
+            organization.client.pause(&campaign).await?;
+        } else if state == CampaignState::Running {
+            organization.client.resume(&campaign).await?;
+        } else {
+            organization.client.cancel(&campaign).await?;
+        }
         let is_so = |told: &[Kind]| progress(told, &campaign).last().is_some_and(|p| p.state() == state);
         watcher.until(&format!("{state:?}"), |told| is_so(told).then_some(())).await?;
     }

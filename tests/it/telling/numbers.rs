@@ -18,10 +18,7 @@ const NOT_REGISTERED: u32 = 30034;
 
 /// What was told of numbers.
 fn health(told: &[Kind]) -> Vec<NumberHealth> {
-    let of = |kind: &Kind| match kind {
-        Kind::NumberHealth(health) => Some(health.clone()),
-        _ => None,
-    };
+    let of = |kind: &Kind| if let Kind::NumberHealth(health) = kind { Some(health.clone()) } else { None };
     told.iter().filter_map(of).collect()
 }
 

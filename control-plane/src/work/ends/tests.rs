@@ -1,3 +1,5 @@
+//! What the ends of texts say of a number, and when they say nothing.
+
 use muster_domain::error::SendError;
 use muster_domain::status::State;
 

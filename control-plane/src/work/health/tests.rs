@@ -1,3 +1,5 @@
+//! Which trouble goes before which, and that every trouble ends.
+
 use super::*;
 
 const NOW: Micros = Micros(SILENCE_US * 10);
