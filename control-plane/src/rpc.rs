@@ -10,6 +10,7 @@ pub(crate) mod conversations;
 pub(crate) mod directory;
 pub(crate) mod inquiries;
 pub(crate) mod internal;
+pub(crate) mod media;
 pub(crate) mod members;
 pub(crate) mod messages;
 pub(crate) mod numbers;
@@ -25,8 +26,9 @@ use std::sync::Arc;
 use muster_domain::id::TenantId;
 use muster_runtime::access::Caller;
 use muster_runtime::access::layer::Call;
+use muster_runtime::objects::Objects;
 use muster_runtime::supervise::Tasks;
-use muster_runtime::{Error, Result, name};
+use muster_runtime::{Error, Result, clock, name};
 use prost_types::{FieldMask, Timestamp};
 use tonic::Request;
 use uuid::Uuid;
@@ -54,6 +56,8 @@ pub(crate) struct Api {
     /// The platform's hours.
     pub(crate) hours: Window,
     pub(crate) tasks: Tasks,
+    /// Where media of replies are.
+    pub(crate) objects: Objects,
 }
 
 /// Who is calling. The access layer has put it there; without it, nothing runs.
@@ -110,8 +114,7 @@ fn required<T>(value: Option<T>, field: &str) -> Result<T> {
 
 /// A time to come, at most `most_s` seconds after `now`.
 fn later(time: Timestamp, now: Micros, most_s: i64, field: &str) -> Result<Micros> {
-    let us = time.seconds.checked_mul(1_000_000).and_then(|us| us.checked_add(i64::from(time.nanos) / 1_000));
-    match us {
+    match clock::micros(time) {
         Some(us) if us > now.0 && us <= now.0.saturating_add(most_s * 1_000_000) => Ok(Micros(us)),
         _ => {
             Err(Error::invalid(field, format!("must be to come, at most {} days from now", most_s / 86_400)))

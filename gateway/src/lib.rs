@@ -1,22 +1,23 @@
-//! The gateway: providers' webhooks in, status streams out.
+//! The gateway: providers' webhooks in, event streams out.
 //!
 //! - It answers a webhook with 2xx only when JetStream has what it told.
 //! - It believes a webhook only with the provider's proof, checked over the raw bytes and the URL that we gave
 //!   the provider.
-//! - It shows a tenant's changes of status only to that tenant.
+//! - It shows a tenant's events only to that tenant.
+//! - It fetches the media of replies from where strangers say they are, and lets no stranger reach what is inside.
 //! - It opens no database and keeps nothing: it may be killed at any instant.
 
 mod account;
 pub mod config;
 mod count;
-mod status;
+mod events;
+mod media;
 mod webhook;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_proto::v1::status_service_server::StatusServiceServer;
 use muster_runtime::access::layer::AccessLayer;
 use muster_runtime::batch::{Events, Limits};
 use muster_runtime::bus::Bus;
@@ -27,7 +28,8 @@ use muster_runtime::{access, grpc, service};
 
 use crate::account::Accounts;
 use crate::count::Counts;
-use crate::status::Watches;
+use crate::events::{EventServer, Watches};
+use crate::media::Fetcher;
 use crate::webhook::Webhooks;
 
 pub use crate::config::Config;
@@ -39,9 +41,10 @@ const EVENTS: Limits =
 /// A running gateway.
 pub struct Gateway {
     tasks: Tasks,
+    counts: Arc<Counts>,
     /// Where webhooks are taken.
     pub webhooks: SocketAddr,
-    /// Where status streams are served.
+    /// Where event streams are served.
     pub grpc: SocketAddr,
 }
 
@@ -54,7 +57,13 @@ impl Gateway {
         let node = service::node_name(&config.node);
         let tasks = Tasks::default();
         let bus = Bus::connect(&config.nats, &node, &tasks).await?;
-        let directory = Directory::new(config.control_plane.channel(&tasks)?);
+        let channel = config.control_plane.channel(&tasks)?;
+        let media = Arc::new(Fetcher::new(&config.media, channel.clone(), node.clone())?);
+        tasks.keep_running("fetch media", move || {
+            let media = media.clone();
+            async move { media.run().await }
+        });
+        let directory = Directory::new(channel);
         let counts = Arc::new(Counts::default());
         tasks.keep_running("log counts", {
             let counts = counts.clone();
@@ -64,20 +73,21 @@ impl Gateway {
             Accounts::new(directory.clone()),
             Events::start(bus.clone(), node.clone(), EVENTS, &tasks),
             &config.public_base_url,
-            counts,
+            counts.clone(),
         );
-        let watches = Watches::new(bus, config.grpc.watches_max, tasks.clone());
-        let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
+        let watches = Watches::new(bus, config.grpc.watches_max, config.grpc.held_bytes_max, tasks.clone());
+        let webhooks = webhook::listen(&config.webhooks, webhooks, counts.clone(), &tasks).await?;
         // Last, because it says that the gateway serves.
         let callers = Callers::new(directory);
         let grpc = serve_grpc(&config.grpc, watches, callers, &tasks).await?;
         tracing::info!(node, "the gateway is working");
-        Ok(Self { tasks, webhooks, grpc })
+        Ok(Self { tasks, counts, webhooks, grpc })
     }
 
-    /// Stops listening, ends status streams, and answers the webhooks that are open.
+    /// Stops listening, ends event streams, and answers the webhooks that are open.
     pub async fn drain(self) {
         self.tasks.drain().await;
+        self.counts.log();
     }
 }
 
@@ -89,14 +99,14 @@ async fn serve_grpc(
 ) -> anyhow::Result<SocketAddr> {
     access::table::check()?;
     let (incoming, address) = grpc::bind(&config.listen, config.tls.clone(), "gRPC", tasks).await?;
-    let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.StatusService"])?;
+    let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.EventService"])?;
     let (health, service) = Health::new(tasks).await;
     let server = grpc::server()
         .layer(AccessLayer(callers))
         .add_service(service)
         .add_service(reflection)
         .add_service(reflection_alpha)
-        .add_service(StatusServiceServer::new(watches));
+        .add_service(EventServer::new(watches));
     let stop = tasks.stop();
     tasks.spawn(async move {
         let serving = server.serve_with_incoming_shutdown(incoming, closing(stop));

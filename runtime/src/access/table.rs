@@ -24,6 +24,8 @@ pub enum Needs {
     One(Permission),
     /// One of two permissions: the second shows or allows less, and the handler sees to that.
     Either(Permission, Permission),
+    /// Any of these: what may be seen then depends on which, and the handler sees to that.
+    Any(&'static [Permission]),
     /// A permission; or to be a member, where the call is about what is the member's own. Only the handler can tell that:
     /// it treats everything else as if it were not there.
     Own(Permission),
@@ -38,6 +40,7 @@ impl Needs {
             Self::Nothing | Self::Caller => true,
             Self::One(permission) => caller.may(permission),
             Self::Either(permission, less) => caller.may(permission) || caller.may(less),
+            Self::Any(permissions) => permissions.iter().any(|permission| caller.may(*permission)),
             Self::Own(permission) => caller.may(permission) || caller.member().is_some(),
             Self::Operator => caller == Caller::Operator,
         }
@@ -85,6 +88,8 @@ const API_KEY: &str = "tenants/*/apiKeys/*";
 const ROLE: &str = "tenants/*/roles/*";
 const ROUTE: &str = "tenants/*/routes/*";
 const MEMBER: &str = "tenants/*/members/*";
+const CONVERSATION: &str = "tenants/*/conversations/*";
+const REPLY_MEDIUM: &str = "tenants/*/replies/*/media/*";
 const INVITATION: &str = "tenants/*/invitations/*";
 
 macro_rules! rules {
@@ -115,6 +120,9 @@ const fn one(permission: Permission) -> Needs {
 const fn own(permission: Permission) -> Needs {
     Needs::Own(permission)
 }
+
+/// To see all conversations, or one's own.
+const CONVERSATIONS: Needs = Needs::Either(ConversationsRead, ConversationsReadAssigned);
 
 rules! {
     AccessService {
@@ -153,8 +161,16 @@ rules! {
         reads ListRejectedRows: one(ContactsRead), "parent" = CONTACT_LIST;
     }
     ConversationService {
-        reads ListReplies: Needs::Either(ConversationsRead, ConversationsReadAssigned), "parent" = TENANT;
+        reads GetConversation: CONVERSATIONS, "name" = CONVERSATION;
+        reads ListConversations: CONVERSATIONS, "parent" = TENANT; "campaign" = CAMPAIGN;
+        reads ListConversationTexts: CONVERSATIONS, "parent" = CONVERSATION;
+        reads ListReplies: CONVERSATIONS, "parent" = TENANT;
+        reads ReadReplyMedia: CONVERSATIONS, "name" = REPLY_MEDIUM;
         reads ListOptOuts: one(OptOutsRead), "parent" = TENANT;
+    }
+    EventService {
+        reads WatchEvents: Needs::Any(&[MessagesRead, ConversationsRead, OptOutsRead, CampaignsRead, NumbersRead]),
+            "parent" = TENANT; "campaign" = CAMPAIGN, "message" = MESSAGE, "phone_number" = NUMBER;
     }
     MemberService {
         changes CreateInvitation: one(MembersWrite), "parent" = TENANT; "invitation.role" = ROLE;
@@ -200,9 +216,6 @@ rules! {
         changes UpdateRoute: one(ProviderAccountsWrite), "route.name" = ROUTE;
         changes DeleteRoute: one(ProviderAccountsWrite), "name" = ROUTE;
     }
-    StatusService {
-        reads WatchStatus: one(MessagesRead), "parent" = TENANT; "campaign" = CAMPAIGN;
-    }
     TenantService {
         changes CreateTenant: Needs::Operator;
         reads GetTenant: one(TenantRead), "name" = TENANT;
@@ -244,6 +257,10 @@ impl Rule {
         match self.needs {
             Needs::One(permission) | Needs::Either(_, permission) | Needs::Own(permission) => {
                 caller.needs(permission)
+            }
+            Needs::Any(permissions) => {
+                let names: Vec<_> = permissions.iter().map(|permission| permission.name()).collect();
+                Err(Error::forbidden(format!("this needs one of the permissions {}", names.join(", "))))
             }
             Needs::Operator => caller.operator_only(),
             Needs::Nothing | Needs::Caller => Err(Error::forbidden("this cannot be called")),
@@ -290,6 +307,7 @@ mod tests {
             let by_reading = match rule.needs {
                 Needs::One(permission) | Needs::Own(permission) => reads(permission),
                 Needs::Either(a, b) => reads(a) || reads(b),
+                Needs::Any(permissions) => permissions.iter().any(|permission| reads(*permission)),
                 Needs::Nothing | Needs::Caller | Needs::Operator => false,
             };
             assert!(!(rule.changes && by_reading), "{rule:?}");
