@@ -1,5 +1,6 @@
 //! Routes: through which account each text goes, and what becomes of those of an account whose provider does not answer.
 
+mod handover;
 mod long_lines;
 
 use std::collections::{BTreeMap, HashSet};
@@ -13,7 +14,7 @@ use muster_provider_sim::behaviour::Behaviour;
 use muster_provider_sim::control::InboundSpec;
 use muster_tests::client::Draft;
 use muster_tests::stack::{Organization, OrganizationOptions};
-use muster_tests::{Stack, StackOptions, wait};
+use muster_tests::{Stack, wait};
 use prost_types::FieldMask;
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -321,50 +322,5 @@ async fn what_a_provider_may_have_accepted_never_moves() -> Result<()> {
         }
     }
     ensure!(by_from.contains_key(&true) || verdict.unconfirmed == 0, "{by_from:?}");
-    stack.stop().await
-}
-
-/// The node that claimed last.
-const LAST_NODE: &str = "SELECT node FROM claim_batches ORDER BY claim_time DESC LIMIT 1";
-
-#[tokio::test]
-async fn texts_move_though_a_node_that_had_their_number_before_knows_nothing_of_the_outage() -> Result<()> {
-    const CONTACTS: usize = 200;
-    let options = StackOptions { sender_nodes: 2, behaviour: scene::quick(), ..StackOptions::default() };
-    let mut stack = Stack::start(options).await?;
-    let mut two = Two::accounts(&stack, 1).await?;
-    two.routes([route(0, 1, WhenDown::Move), route(1, 1, WhenDown::Wait)]).await?;
-    // One number, so that one node has all of the account's texts.
-    let database = stack.sql().await?;
-    let rest = "DELETE FROM phone_numbers n USING (SELECT account_id, min(id::text) AS one FROM phone_numbers
-                                                  WHERE phone LIKE '+19075552%' GROUP BY account_id) kept
-                WHERE n.account_id = kept.account_id AND n.id::text <> kept.one";
-    database.execute(rest, &[]).await?;
-    database
-        .execute("UPDATE phone_numbers SET segments_per_second = 10 WHERE phone LIKE '+19075552%'", &[])
-        .await?;
-    let sent_by = async |stack: &Stack| {
-        two.delivered(&two.broadcast(&[]).await?, 1).await?;
-        let name: String = database.query_one(LAST_NODE, &[]).await?.get(0);
-        stack.sender_nodes.iter().position(|node| *node.name() == name).context("a node")
-    };
-    let before = sent_by(&stack).await?;
-    // A node that begins anew has other shards: in the end the number is among them.
-    for _ in 0..20 {
-        if sent_by(&stack).await? != before {
-            break;
-        }
-        stack.sender_nodes[1 - before].terminate(std::time::Duration::from_secs(30)).await?;
-        stack.sender_nodes[1 - before].start_again().await?;
-    }
-    ensure!(sent_by(&stack).await? != before, "the number stays with its first node");
-
-    two.first_at(&stack, NOBODY).await?;
-    let file = muster_tests::contacts::tidy(2, CONTACTS);
-    two.list = two.organization.list("More voters", &file.bytes).await?.0;
-    let campaign = two.broadcast(&[]).await?;
-    two.delivered(&campaign, CONTACTS).await?;
-    let moved: i64 = database.query_one(MOVED, &[]).await?.get(0);
-    ensure!(moved > 0, "nothing moved");
     stack.stop().await
 }
