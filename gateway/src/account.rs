@@ -68,6 +68,7 @@ pub(crate) fn read(listed: Listed) -> Result<Account, Unanswered> {
             application_id: listed.application_id,
             api_secret: listed.api_secret.into(),
             webhook_key: listed.webhook_key.into(),
+            second_webhook_key: listed.second_webhook_key.into(),
             base_url: Some(listed.base_url).filter(|url| !url.is_empty()),
         },
     })

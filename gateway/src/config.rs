@@ -47,6 +47,14 @@ pub struct Webhooks {
     /// Connections that may be open at once.
     #[serde(default = "connections_max")]
     pub connections_max: usize,
+    /// Connections that one address may have open at once (of IPv6, one /64). Behind a load balancer all come from its
+    /// addresses.
+    #[serde(default = "connections_of_address_max")]
+    pub connections_of_address_max: usize,
+    /// How long a request's head may take to arrive, from the end of the request before, in seconds: how long a
+    /// connection may be idle, too.
+    #[serde(default = "head_timeout_s")]
+    pub head_timeout_s: u64,
 }
 
 /// The listener for watchers.
@@ -93,6 +101,14 @@ fn threads() -> usize {
 
 fn connections_max() -> usize {
     4_096
+}
+
+fn connections_of_address_max() -> usize {
+    512
+}
+
+fn head_timeout_s() -> u64 {
+    5
 }
 
 fn watches_max() -> usize {

@@ -26,6 +26,8 @@ use muster_runtime::health::{Health, closing};
 use muster_runtime::supervise::Tasks;
 use muster_runtime::{access, grpc, service};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::account::Accounts;
 use crate::count::Counts;
 use crate::events::{EventServer, Watches};
@@ -38,9 +40,13 @@ pub use crate::config::Config;
 const EVENTS: Limits =
     Limits { linger: Duration::from_millis(1), frame_events_max: 256, frames_inflight_max: 8 };
 
+/// How long streams may take to end once the gateway stops.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(3);
+
 /// A running gateway.
 pub struct Gateway {
     tasks: Tasks,
+    counts: Arc<Counts>,
     /// Where webhooks are taken.
     pub webhooks: SocketAddr,
     /// Where event streams are served.
@@ -72,21 +78,28 @@ impl Gateway {
             Accounts::new(directory.clone()),
             Events::start(bus.clone(), node.clone(), EVENTS, &tasks),
             &config.public_base_url,
-            counts,
+            counts.clone(),
         );
         let watches = Watches::new(bus, config.grpc.watches_max, config.grpc.held_bytes_max, tasks.clone());
-        let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
+        let webhooks = webhook::listen(&config.webhooks, webhooks, counts.clone(), &tasks).await?;
         // Last, because it says that the gateway serves.
         let callers = Callers::new(directory);
         let grpc = serve_grpc(&config.grpc, watches, callers, &tasks).await?;
         tracing::info!(node, "the gateway is working");
-        Ok(Self { tasks, webhooks, grpc })
+        Ok(Self { tasks, counts, webhooks, grpc })
     }
 
     /// Stops listening, ends event streams, and answers the webhooks that are open.
     pub async fn drain(self) {
         self.tasks.drain().await;
+        self.counts.log();
     }
+}
+
+/// Returns when who watches has had the time to read that the gateway stops. Who does not read never would.
+async fn overdue(stop: CancellationToken) {
+    closing(stop).await;
+    tokio::time::sleep(LAST_WORDS_MAX).await;
 }
 
 async fn serve_grpc(
@@ -107,9 +120,12 @@ async fn serve_grpc(
         .add_service(EventServer::new(watches));
     let stop = tasks.stop();
     tasks.spawn(async move {
-        let serving = server.serve_with_incoming_shutdown(incoming, closing(stop));
-        if let Err(error) = serving.await {
-            tracing::error!(error = %error, "gRPC is not served any longer");
+        let serving = server.serve_with_incoming_shutdown(incoming, closing(stop.clone()));
+        tokio::select! {
+            served = serving => if let Err(error) = served {
+                tracing::error!(error = %error, "gRPC is not served any longer");
+            },
+            () = overdue(stop) => tracing::info!("watchers who do not read are cut off"),
         }
     });
     health.serving().await;

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use http::Uri;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 /// Credentials and addresses of one provider account. What each provider calls them, and which of them it has,
 /// [`muster_domain::provider::Provider::account_fields`] says; a field that it does not have is empty. Its secrets are
@@ -21,12 +21,20 @@ pub struct Account {
     /// What webhooks are verified with, such as Telnyx's public key. The secret of our calls where the provider has no
     /// other.
     pub webhook_key: SecretString,
+    /// A second one that is as good, while the provider moves from one to the other; empty where there is none.
+    pub second_webhook_key: SecretString,
     /// Another base URL than the provider's own, set by an operator: a mock or a private gateway. All calls go there,
     /// whichever of the provider's hosts they would go to.
     pub base_url: Option<String>,
 }
 
 impl Account {
+    /// What webhooks are verified with: any of these will do.
+    pub(crate) fn webhook_keys(&self) -> impl Iterator<Item = &SecretString> {
+        let second = Some(&self.second_webhook_key).filter(|key| !key.expose_secret().is_empty());
+        std::iter::once(&self.webhook_key).chain(second)
+    }
+
     /// The base URL to call, where the provider's own is `own`.
     pub(crate) fn base<'a>(&'a self, own: &'a str) -> &'a str {
         self.base_url.as_deref().unwrap_or(own).trim_end_matches('/')

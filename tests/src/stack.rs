@@ -75,7 +75,7 @@ pub struct StackOptions {
     pub env: Vec<(Service, String, String)>,
     /// Settings of PostgreSQL, where it is the stack's own.
     pub postgres_settings: Vec<(String, String)>,
-    /// TLS also where plaintext is allowed: to the API, to status streams, to health, to PostgreSQL and, where it is
+    /// TLS also where plaintext is allowed: to the API, to event streams, to health, to PostgreSQL and, where it is
     /// the stack's own, to NATS. The simulator posts webhooks in plaintext only. Our own processes always call one
     /// another over TLS.
     pub tls: bool,
@@ -112,7 +112,7 @@ impl StackOptions {
 pub struct Endpoints {
     /// The API, at the control-plane (gRPC).
     pub api_url: String,
-    /// Status streams, at the gateway (gRPC).
+    /// Event streams, at the gateway (gRPC).
     pub status_url: String,
     /// What sender nodes and gateways call, at the control-plane (gRPC, with a certificate).
     pub internal_url: String,
@@ -209,6 +209,18 @@ impl Stack {
         health::serving(&dial, &api_url, &process).await?;
         let client = Client::new(&dial, &api_url, &self.endpoints.status_url, &self.endpoints.operator_key)?;
         Ok((process, client))
+    }
+
+    /// Another gateway beside the first one, told the same, on ports of its own; with the port that it takes webhooks on.
+    pub async fn another_gateway(&self) -> Result<(Process, u16)> {
+        let (spec, port) = plan::another_gateway(self.gateway.spec())?;
+        Ok((Process::start(&self.run, spec).await?, port))
+    }
+
+    /// The port on loopback that the gateway takes webhooks on.
+    pub fn webhooks_port(&self) -> Result<u16> {
+        let (_, port) = self.endpoints.webhook_url.rsplit_once(':').context("a port")?;
+        Ok(port.parse()?)
     }
 
     /// Runs another command of the control-plane, told the same as it will be when it is started again, to its end; an

@@ -38,6 +38,7 @@ impl Directory {
             application_id: account.application_id,
             api_secret: secrets.api_secret.expose_secret().to_owned(),
             webhook_key: secrets.webhook_key.expose_secret().to_owned(),
+            second_webhook_key: secrets.second_webhook_key.expose_secret().to_owned(),
             base_url: account.base_url.unwrap_or_default(),
             webhook_token: secrets.webhook_token.expose_secret().to_owned(),
         })

@@ -226,6 +226,19 @@ pub(super) fn another_control_plane(first: &Spec, api_url: &str) -> Result<(Spec
     Ok((spec, scheme(api)))
 }
 
+/// A gateway like `first` on ports of its own, and the one that it takes webhooks on.
+pub(super) fn another_gateway(first: &Spec) -> Result<(Spec, u16)> {
+    let (webhooks, status) = (free_port()?, free_port()?);
+    let mut spec = first
+        .clone()
+        .env("MUSTER_NODE", "gateway-2")
+        .env("MUSTER_WEBHOOKS__LISTEN", loopback(webhooks))
+        .env("MUSTER_GRPC__LISTEN", loopback(status))
+        .ready(Ready::Tcp(webhooks));
+    spec.name = "gateway-2".to_owned();
+    Ok((spec, webhooks))
+}
+
 /// The certificate that a section of the settings shows.
 fn shows(section: &str, pair: &Pair) -> [(String, OsString); 2] {
     let setting = |name: &str| format!("MUSTER_{section}__TLS__{name}");
