@@ -2,7 +2,7 @@
 //! by. Nothing that a browser would run is kept.
 
 /// The types that are kept, as they are known by their first bytes.
-const KEPT: [&str; 24] = [
+const KEPT: [&str; 22] = [
     "image/jpeg",
     "image/png",
     "image/gif",
@@ -15,7 +15,6 @@ const KEPT: [&str; 24] = [
     "audio/m4a",
     "audio/ogg",
     "audio/opus",
-    "audio/amr",
     "audio/aac",
     "audio/x-wav",
     "audio/x-flac",
@@ -25,7 +24,6 @@ const KEPT: [&str; 24] = [
     "video/quicktime",
     "video/webm",
     "video/mpeg",
-    "video/3gpp",
     "application/pdf",
 ];
 const CARD: &str = "text/vcard";
@@ -33,8 +31,8 @@ const TEXT: &str = "text/plain";
 
 /// The type of `body`, whose host says that it is `told`. `None`: it is not kept.
 pub(super) fn of(body: &[u8], told: Option<&str>) -> Option<&'static str> {
-    if is_3gpp(body) {
-        return Some("video/3gpp");
+    if let Some(by_phone) = by_phone(body) {
+        return Some(by_phone);
     }
     if let Some(known) = infer::get(body) {
         return KEPT.into_iter().find(|kept| *kept == known.mime_type());
@@ -51,9 +49,12 @@ pub(super) fn of(body: &[u8], told: Option<&str>) -> Option<&'static str> {
     told.eq_ignore_ascii_case(TEXT).then_some(TEXT)
 }
 
-/// What phones film: the form of MP4, under brands of its own.
-fn is_3gpp(body: &[u8]) -> bool {
-    body.get(4..8) == Some(b"ftyp") && body.get(8..10) == Some(b"3g")
+/// What phones film and record: the form of MP4, under brands of its own; and AMR, narrow or wide.
+fn by_phone(body: &[u8]) -> Option<&'static str> {
+    if body.get(4..10) == Some(b"ftyp3g") {
+        return Some("video/3gpp");
+    }
+    (body.starts_with(b"#!AMR\n") || body.starts_with(b"#!AMR-WB\n")).then_some("audio/amr")
 }
 
 #[cfg(test)]
@@ -64,12 +65,13 @@ mod tests {
 
     #[test]
     fn what_is_kept_is_known_by_its_bytes() {
-        let kept: [(&[u8], &str); 12] = [
+        let kept: [(&[u8], &str); 13] = [
             (PNG, "image/png"),
             (b"\xff\xd8\xff\xe0\0\x10JFIF\0", "image/jpeg"),
             (b"GIF89a\x01\0\x01\0", "image/gif"),
             (b"RIFF\x24\0\0\0WEBPVP8 ", "image/webp"),
             (b"#!AMR\n\x3c\x91", "audio/amr"),
+            (b"#!AMR-WB\n\x24", "audio/amr"),
             (b"ID3\x03\0\0\0", "audio/mpeg"),
             (b"OggS\0\x02\0\0", "audio/ogg"),
             (b"\0\0\0\x18ftypmp42\0\0\0\0mp42isom", "video/mp4"),
