@@ -52,7 +52,7 @@ pub struct Grpc {
     pub listen: String,
     /// TLS; without it, it listens in plaintext, behind what ends TLS.
     pub tls: Option<ServerFiles>,
-    /// Status streams that may be open at once.
+    /// Event streams that may be open at once.
     #[serde(default = "watches_max")]
     pub watches_max: usize,
 }

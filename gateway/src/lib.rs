@@ -1,22 +1,22 @@
-//! The gateway: providers' webhooks in, status streams out.
+//! The gateway: providers' webhooks in, event streams out.
 //!
 //! - It answers a webhook with 2xx only when JetStream has what it told.
 //! - It believes a webhook only with the provider's proof, checked over the raw bytes and the URL that we gave
 //!   the provider.
-//! - It shows a tenant's changes of status only to that tenant.
+//! - It shows a tenant's events only to that tenant.
 //! - It opens no database and keeps nothing: it may be killed at any instant.
 
 mod account;
 pub mod config;
 mod count;
-mod status;
+mod events;
 mod webhook;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_proto::v1::status_service_server::StatusServiceServer;
+use muster_proto::v1::event_service_server::EventServiceServer;
 use muster_runtime::access::layer::AccessLayer;
 use muster_runtime::batch::{Events, Limits};
 use muster_runtime::bus::Bus;
@@ -27,7 +27,7 @@ use muster_runtime::{access, grpc, service};
 
 use crate::account::Accounts;
 use crate::count::Counts;
-use crate::status::Watches;
+use crate::events::Watches;
 use crate::webhook::Webhooks;
 
 pub use crate::config::Config;
@@ -41,7 +41,7 @@ pub struct Gateway {
     tasks: Tasks,
     /// Where webhooks are taken.
     pub webhooks: SocketAddr,
-    /// Where status streams are served.
+    /// Where event streams are served.
     pub grpc: SocketAddr,
 }
 
@@ -75,7 +75,7 @@ impl Gateway {
         Ok(Self { tasks, webhooks, grpc })
     }
 
-    /// Stops listening, ends status streams, and answers the webhooks that are open.
+    /// Stops listening, ends event streams, and answers the webhooks that are open.
     pub async fn drain(self) {
         self.tasks.drain().await;
     }
@@ -89,14 +89,14 @@ async fn serve_grpc(
 ) -> anyhow::Result<SocketAddr> {
     access::table::check()?;
     let (incoming, address) = grpc::bind(&config.listen, config.tls.clone(), "gRPC", tasks).await?;
-    let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.StatusService"])?;
+    let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.EventService"])?;
     let (health, service) = Health::new(tasks).await;
     let server = grpc::server()
         .layer(AccessLayer(callers))
         .add_service(service)
         .add_service(reflection)
         .add_service(reflection_alpha)
-        .add_service(StatusServiceServer::new(watches));
+        .add_service(EventServiceServer::new(watches));
     let stop = tasks.stop();
     tasks.spawn(async move {
         let serving = server.serve_with_incoming_shutdown(incoming, closing(stop));

@@ -8,7 +8,7 @@ use muster_domain::permission::Permission::{CampaignsRead, ContactsRead, Contact
 use muster_proto::v1::import_contacts_request::Part;
 use muster_proto::v1::{
     ApiKey, DeleteApiKeyRequest, DeleteMemberRequest, ImportContactsRequest, ImportStart, Provider, Role,
-    RotateApiKeyRequest, UpdateRoleRequest, WatchStatusRequest, WatchStatusResponse,
+    RotateApiKeyRequest, UpdateRoleRequest, WatchEventsRequest, WatchEventsResponse,
 };
 use muster_tests::stack::Organization;
 use muster_tests::{Client, Stack, client};
@@ -81,15 +81,15 @@ impl Victim {
 }
 
 /// A watch that has begun.
-async fn watch(client: &Client, tenant: &str) -> Result<Streaming<WatchStatusResponse>> {
-    let request = WatchStatusRequest { parent: tenant.to_owned(), ..WatchStatusRequest::default() };
-    let mut stream = client.statuses().watch_status(request).await?.into_inner();
+async fn watch(client: &Client, tenant: &str) -> Result<Streaming<WatchEventsResponse>> {
+    let request = WatchEventsRequest { parent: tenant.to_owned(), ..WatchEventsRequest::default() };
+    let mut stream = client.events().watch_events(request).await?.into_inner();
     stream.message().await?.context("the watch ended at once")?;
     Ok(stream)
 }
 
 /// How a stream ended, and when.
-async fn end_of(mut stream: Streaming<WatchStatusResponse>) -> (Option<Status>, Instant) {
+async fn end_of(mut stream: Streaming<WatchEventsResponse>) -> (Option<Status>, Instant) {
     loop {
         match stream.message().await {
             Ok(Some(_)) => {}
@@ -167,7 +167,7 @@ async fn what_is_revoked_ends_everywhere_within_the_promised_time() -> Result<()
     // Who was not meant goes on watching.
     scene::broadcast(&stack, &organization, &list).await?;
     let frame = tokio::time::timeout(WITHIN, others.message()).await.context("no frame came")??;
-    ensure!(!frame.context("the watch of another ended")?.changes.is_empty());
+    ensure!(!frame.context("the watch of another ended")?.events.is_empty());
     Ok(())
 }
 
@@ -203,7 +203,7 @@ async fn a_watch_survives_a_short_absence_of_those_who_know_its_key() -> Result<
         scene::broadcast(&stack, &organization, &list).await?;
         let frame = tokio::time::timeout(WITHIN, stream.message()).await.context("no frame came")?;
         let frame = frame.context("the watch broke off")?.context("the watch ended")?;
-        ensure!(!frame.changes.is_empty());
+        ensure!(!frame.events.is_empty());
         return Ok(());
     }
     anyhow::bail!("the control-plane was never back within {SHORT:?}")

@@ -3,7 +3,11 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result, ensure};
-use muster_proto::v1::{MessageStatus, Provider, StatusChange, WatchStatusRequest, WatchStatusResponse};
+use muster_proto::v1::event::Kind;
+use muster_proto::v1::watch_events_request::Start;
+use muster_proto::v1::{
+    Event, MessageStatus, Provider, StatusChange, WatchEventsRequest, WatchEventsResponse,
+};
 use muster_tests::stack::{Organization, Service};
 use muster_tests::{Stack, StackOptions, wait};
 use tonic::{Code, Streaming};
@@ -15,16 +19,24 @@ use crate::scene::{self, WITHIN};
 const CONTACTS: usize = 80;
 
 /// Watches all that a tenant sends, from a token on.
-async fn watch(organization: &Organization, token: &str) -> Result<Streaming<WatchStatusResponse>> {
-    let (parent, resume_token) = (organization.tenant.clone(), token.to_owned());
-    let request = WatchStatusRequest { parent, campaign: String::new(), resume_token };
-    Ok(organization.client.statuses().watch_status(request).await?.into_inner())
+async fn watch(organization: &Organization, token: &str) -> Result<Streaming<WatchEventsResponse>> {
+    let start = (!token.is_empty()).then(|| Start::ResumeToken(token.to_owned()));
+    let request = WatchEventsRequest { parent: organization.tenant.clone(), start, ..Default::default() };
+    Ok(organization.client.events().watch_events(request).await?.into_inner())
 }
 
 /// The next frame, soon.
-async fn next(stream: &mut Streaming<WatchStatusResponse>) -> Result<WatchStatusResponse> {
+async fn next(stream: &mut Streaming<WatchEventsResponse>) -> Result<WatchEventsResponse> {
     let frame = tokio::time::timeout(WITHIN, stream.message()).await.context("no frame came")??;
     frame.context("the stream ended")
+}
+
+/// The change of status that an event is.
+fn change(event: Event) -> Option<StatusChange> {
+    match event.kind {
+        Some(Kind::StatusChange(change)) => Some(change),
+        _ => None,
+    }
 }
 
 /// How many changes say that a text was delivered.
@@ -55,10 +67,10 @@ async fn a_watch_goes_on_from_every_token_without_a_gap() -> Result<()> {
     while delivered(&changes) < CONTACTS {
         let mut stream = watch(&organization, &token).await?;
         let first = next(&mut stream).await?;
-        ensure!(first.changes.is_empty() && first.resume_token == token, "it did not begin there: {first:?}");
+        ensure!(first.events.is_empty() && first.resume_token == token, "it did not begin there: {first:?}");
         let frame = next(&mut stream).await?;
         token = frame.resume_token;
-        changes.extend(frame.changes);
+        changes.extend(frame.events.into_iter().filter_map(change));
         connections += 1;
     }
     ensure!(connections > 3, "{connections} connections show little");

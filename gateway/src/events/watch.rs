@@ -1,9 +1,10 @@
-//! One status stream, from its first frame to its end.
+//! One event stream, from its first frame to its end.
 
 use std::time::Duration;
 
 use muster_domain::id::TenantId;
-use muster_proto::v1::{StatusChange, WatchStatusResponse};
+use muster_proto::internal::v1::StatusFrame;
+use muster_proto::v1::{Event, WatchEventsResponse};
 use muster_runtime::{Error, Result, clock};
 use tokio::sync::mpsc;
 use tokio::time::sleep;
@@ -11,8 +12,9 @@ use tokio_util::sync::CancellationToken;
 use tonic::{Code, Status};
 use uuid::Uuid;
 
-use super::change::changes;
+use super::filter::Filter;
 use super::position::Position;
+use super::record::events;
 use super::source::Source;
 
 /// Changes in a response at most, so that it stays far below the 4 MiB that clients take.
@@ -26,8 +28,8 @@ const REOPEN_WITHIN: Duration = Duration::from_secs(30);
 pub(super) struct Watch {
     pub(super) source: Source,
     pub(super) tenant: TenantId,
-    pub(super) campaign: Option<Uuid>,
-    pub(super) responses: mpsc::Sender<std::result::Result<WatchStatusResponse, Status>>,
+    pub(super) filter: Filter,
+    pub(super) responses: mpsc::Sender<std::result::Result<WatchEventsResponse, Status>>,
     pub(super) stop: CancellationToken,
 }
 
@@ -56,9 +58,9 @@ impl Watch {
         loop {
             let before = self.source.position();
             let seen = match self.source.next().await {
-                Ok(frame) => changes(frame, self.tenant, self.campaign),
+                Ok(frame) => self.seen(frame),
                 Err(error) => {
-                    tracing::warn!(error = format!("{error:#}"), "a status stream lost its place; reopening");
+                    tracing::warn!(error = format!("{error:#}"), "an event stream lost its place; reopening");
                     self.reopen().await?;
                     continue;
                 }
@@ -67,6 +69,12 @@ impl Watch {
                 return Ok(());
             }
         }
+    }
+
+    fn seen(&self, frame: StatusFrame) -> Vec<Event> {
+        let id = Uuid::from_slice(&frame.frame_id).unwrap_or_default();
+        let all = events(frame, self.tenant, id, false).into_iter();
+        all.filter(|(about, _)| self.filter.admits(about)).map(|(_, event)| event).collect()
     }
 
     async fn reopen(&mut self) -> Result<()> {
@@ -82,7 +90,7 @@ impl Watch {
 
     /// Sends the changes of one frame. Only the last response moves the watcher on: if it goes in between, the
     /// whole frame comes again.
-    async fn send_all(&self, mut seen: Vec<StatusChange>, before: Position) -> std::result::Result<(), Gone> {
+    async fn send_all(&self, mut seen: Vec<Event>, before: Position) -> std::result::Result<(), Gone> {
         while seen.len() > CHANGES_MAX {
             let rest = seen.split_off(CHANGES_MAX);
             self.send(std::mem::replace(&mut seen, rest), before).await?;
@@ -90,8 +98,8 @@ impl Watch {
         if seen.is_empty() { Ok(()) } else { self.send(seen, self.source.position()).await }
     }
 
-    async fn send(&self, changes: Vec<StatusChange>, position: Position) -> std::result::Result<(), Gone> {
-        let response = WatchStatusResponse { changes, resume_token: position.token() };
+    async fn send(&self, events: Vec<Event>, position: Position) -> std::result::Result<(), Gone> {
+        let response = WatchEventsResponse { events, resume_token: position.token(), progress_time: None };
         self.responses.send(Ok(response)).await.map_err(|_closed| Gone)
     }
 }

@@ -1,11 +1,12 @@
-//! Status streams: a tenant's committed changes, as they come over JetStream.
+//! Event streams: what was committed of a tenant's, as they come over JetStream.
 //!
 //! A stream begins where it says, misses nothing after that, and may repeat. It ends when its credential is revoked (the
 //! access layer sees to that), when its position is gone, and when the gateway stops; whoever watches then connects again
 //! with the last `resume_token`.
 
-mod change;
+mod filter;
 mod position;
+mod record;
 mod source;
 mod watch;
 
@@ -13,17 +14,18 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use muster_domain::id::TenantId;
-use muster_proto::v1::status_service_server::StatusService;
-use muster_proto::v1::{WatchStatusRequest, WatchStatusResponse};
-use muster_runtime::access::layer::Call;
+use muster_proto::v1::event_service_server::EventService;
+use muster_proto::v1::watch_events_request::Start;
+use muster_proto::v1::{WatchEventsRequest, WatchEventsResponse};
+use muster_runtime::access::layer::{Call, ReliesOn};
 use muster_runtime::bus::Bus;
 use muster_runtime::supervise::Tasks;
 use muster_runtime::{Error, Result, name};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Request, Response, Status};
-use uuid::Uuid;
 
+use self::filter::Filter;
 use self::position::Position;
 use self::source::Source;
 use self::watch::Watch;
@@ -34,7 +36,7 @@ const WAITING_MAX: usize = 4;
 /// A tenant may have one of so many parts of a gateway's places.
 const TENANTS_SHARE: usize = 5;
 
-/// Serves status streams.
+/// Serves event streams.
 pub(crate) struct Watches {
     bus: Bus,
     places: Arc<Semaphore>,
@@ -47,7 +49,7 @@ pub(crate) struct Watches {
 /// What a request asks to watch, and may.
 struct Asked {
     tenant: TenantId,
-    campaign: Option<Uuid>,
+    filter: Filter,
     from: Option<Position>,
 }
 
@@ -79,62 +81,49 @@ impl Watches {
         ])
     }
 
-    fn asked(request: Request<WatchStatusRequest>) -> Result<Asked> {
+    fn asked(request: Request<WatchEventsRequest>) -> Result<Asked> {
         let caller = Call::of(&request)?.caller;
-        let WatchStatusRequest { parent, campaign, resume_token } = request.into_inner();
-        let [tenant] = name::parse("tenants/*", &parent, "parent")?;
-        let tenant = caller.tenant(tenant, &parent)?;
-        let campaign = match campaign.as_str() {
-            "" => None,
-            campaign => Some(campaign_of(tenant, campaign)?),
+        let request = request.into_inner();
+        let [tenant] = name::parse("tenants/*", &request.parent, "parent")?;
+        let tenant = caller.tenant(tenant, &request.parent)?;
+        let filter = Filter::of(caller, tenant, &request)?;
+        let from = match request.start {
+            None => None,
+            Some(Start::ResumeToken(token)) => Some(Position::from_token(&token)?),
+            Some(Start::StartTime(_)) => return Err(Error::invalid("start_time", "is not served yet")),
         };
-        let from = match resume_token.as_str() {
-            "" => None,
-            token => Some(Position::from_token(token)?),
-        };
-        Ok(Asked { tenant, campaign, from })
+        Ok(Asked { tenant, filter, from })
     }
 
-    async fn watch(&self, request: Request<WatchStatusRequest>) -> Result<Responses> {
+    async fn watch(&self, request: Request<WatchEventsRequest>) -> Result<Response<Responses>> {
         let asked = Self::asked(request)?;
         let place = self.place(asked.tenant)?;
+        let relies_on = ReliesOn(asked.filter.needs());
         let source = Source::open(self.bus.clone(), asked.tenant, asked.from).await?;
         let (responses, stream) = mpsc::channel(WAITING_MAX);
-        let watch = Watch {
-            source,
-            tenant: asked.tenant,
-            campaign: asked.campaign,
-            responses,
-            stop: self.tasks.stop(),
-        };
+        let watch =
+            Watch { source, tenant: asked.tenant, filter: asked.filter, responses, stop: self.tasks.stop() };
         self.tasks.spawn(async move {
             watch.run().await;
             drop(place);
         });
-        Ok(ReceiverStream::new(stream))
-    }
-}
-
-fn campaign_of(tenant: TenantId, campaign: &str) -> Result<Uuid> {
-    let [owner, id] = name::parse("tenants/*/campaigns/*", campaign, "campaign")?;
-    if owner == tenant.0 {
-        Ok(id)
-    } else {
-        Err(Error::invalid("campaign", format!("{campaign} was not found")))
+        let mut response = Response::new(ReceiverStream::new(stream));
+        response.extensions_mut().insert(relies_on);
+        Ok(response)
     }
 }
 
 /// The responses of one stream.
-type Responses = ReceiverStream<std::result::Result<WatchStatusResponse, Status>>;
+type Responses = ReceiverStream<std::result::Result<WatchEventsResponse, Status>>;
 
 #[tonic::async_trait]
-impl StatusService for Watches {
-    type WatchStatusStream = Responses;
+impl EventService for Watches {
+    type WatchEventsStream = Responses;
 
-    async fn watch_status(
+    async fn watch_events(
         &self,
-        request: Request<WatchStatusRequest>,
+        request: Request<WatchEventsRequest>,
     ) -> std::result::Result<Response<Responses>, Status> {
-        Ok(Response::new(self.watch(request).await?))
+        Ok(self.watch(request).await?)
     }
 }
