@@ -118,7 +118,8 @@ impl Failure {
             error["code"] = json!(code_name(status.code()));
             error["reason"] = json!(reason(status));
             let details = status.get_error_details();
-            let violations = details.bad_request().iter().flat_map(|request| &request.field_violations);
+            let violations = details.bad_request().map(|request| request.field_violations.as_slice());
+            let violations = violations.unwrap_or_default().iter();
             let violations: Vec<_> = violations
                 .map(|violation| json!({ "field": violation.field, "description": violation.description }))
                 .collect();

@@ -55,6 +55,13 @@ pub(crate) fn hint(code: Code, reason: &str) -> Option<&'static str> {
     exact.or_else(|| by_code(code))
 }
 
+/// All hints.
+#[cfg(test)]
+pub(crate) fn all() -> impl Iterator<Item = &'static str> {
+    let codes = (0..=16).map(Code::from_i32).filter_map(by_code);
+    BY_REASON.iter().map(|(_, hint)| *hint).chain(codes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -16,25 +16,25 @@ use crate::failure::{Exit, Failure, Result};
 #[command(next_help_heading = "Where to")]
 pub(crate) struct Flags {
     /// The context to call with; otherwise the one that `muster context use` chose
-    #[arg(long, global = true, env = "MUSTER_CONTEXT", value_name = "NAME")]
+    #[arg(long, global = true, env = "MUSTER_CONTEXT", hide_env_values = true, hide_short_help = true, value_name = "NAME")]
     pub(crate) context: Option<String>,
     /// The API, such as https://muster.example.org. No context is used then
-    #[arg(long, global = true, env = "MUSTER_ENDPOINT", value_name = "URL")]
+    #[arg(long, global = true, env = "MUSTER_ENDPOINT", hide_env_values = true, hide_short_help = true, value_name = "URL")]
     pub(crate) endpoint: Option<String>,
     /// Event streams, where the gateway has an address of its own
-    #[arg(long, global = true, env = "MUSTER_EVENTS_ENDPOINT", value_name = "URL")]
+    #[arg(long, global = true, env = "MUSTER_EVENTS_ENDPOINT", hide_env_values = true, hide_short_help = true, value_name = "URL")]
     pub(crate) events_endpoint: Option<String>,
     /// The tenant that the command is for: its id, name or display name. Otherwise the context's, or the key's own
-    #[arg(long, global = true, env = "MUSTER_TENANT", value_name = "TENANT")]
+    #[arg(long, global = true, env = "MUSTER_TENANT", hide_env_values = true, hide_short_help = true, value_name = "TENANT")]
     pub(crate) tenant: Option<String>,
     /// A file with the API key; `-` reads it from standard input. Without it MUSTER_API_KEY, then the context's
-    #[arg(long, global = true, env = "MUSTER_API_KEY_FILE", value_name = "FILE")]
+    #[arg(long, global = true, env = "MUSTER_API_KEY_FILE", hide_env_values = true, hide_short_help = true, value_name = "FILE")]
     pub(crate) key_file: Option<PathBuf>,
     /// A PEM file of authorities to trust, beside the system's
-    #[arg(long, global = true, env = "MUSTER_CA", value_name = "FILE")]
+    #[arg(long, global = true, env = "MUSTER_CA", hide_env_values = true, hide_short_help = true, value_name = "FILE")]
     pub(crate) ca: Option<PathBuf>,
     /// Call in plaintext although the platform is on another machine: whoever is between can read key and texts
-    #[arg(long, global = true)]
+    #[arg(long, global = true, hide_short_help = true)]
     pub(crate) plaintext: bool,
 }
 
@@ -125,6 +125,15 @@ pub(crate) fn secret_in(file: &std::path::Path) -> Result<SecretString> {
         return Err(Failure::usage(format!("{} is empty", file.display())));
     }
     Ok(secret)
+}
+
+/// Whether a context may be called as it is.
+///
+/// # Errors
+/// Where it may not.
+pub(crate) fn check(context: &Context) -> Result<()> {
+    let addresses = [Some(&context.endpoint), context.events_endpoint.as_ref()].into_iter().flatten();
+    addresses.map(|url| address(url, context.plaintext).map(drop)).collect()
 }
 
 /// A URL that may be called.

@@ -1,6 +1,5 @@
 //! One command's calls: a channel to the platform, the key on every call, and names as people write them.
 
-use std::future::Future;
 use std::time::Duration;
 
 use futures::{Stream, TryStreamExt as _};

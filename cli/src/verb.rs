@@ -5,7 +5,7 @@
 
 use std::pin::Pin;
 
-use clap::{Arg, ArgAction, ArgMatches, Args, Command, FromArgMatches};
+use clap::{Arg, ArgAction, ArgMatches, Args, Command};
 use prost::{Message, Name};
 use prost_reflect::{DynamicMessage, MethodDescriptor, Value};
 
@@ -75,16 +75,16 @@ impl Verb {
         };
         let argument = Arg::new(NAME).value_name(resource.noun.to_uppercase()).required(true).help(help);
         let command = describe(Command::new(name).arg(argument), about, &[rpc.clone()]);
-        let run = move |session: &Session, output: &Output, matches: &ArgMatches| {
+        let run = running(move |session, output, matches| {
             let rpc = called.clone();
             Box::pin(async move {
                 let text = matches.get_one::<String>(NAME).map(String::as_str).unwrap_or_default();
                 let mut request = DynamicMessage::new(rpc.input());
                 request.set_field_by_name("name", Value::String(resource.resolve(session, text).await?));
                 output.answer(&session.call_dynamic(&rpc, &request).await?)
-            }) as Run<'_>
-        };
-        Self { command, rpcs: vec![rpc], run: Box::new(run) }
+            })
+        });
+        Self { command, rpcs: vec![rpc], run }
     }
 
     /// Lists all of a tenant's, as a table of these columns.
@@ -110,13 +110,11 @@ impl Verb {
         A: Args,
         R: Message + Name,
     {
-        let run = async move |session: &Session, output: &Output, (flags, paging): (A, Paging)| {
-            let request = build(session, flags).await?;
-            lists::show(session, output, &request, &paging, columns).await
+        let run = async move |session: &Session, output: &Output, flags: Listing<A>| {
+            let request = build(session, flags.flags).await?;
+            lists::show(session, output, &request, &flags.paging, columns).await
         };
-        Self::special::<Listing<A>>(name, about, vec![api::rpc::<R>()], async move |session, output, flags| {
-            run(session, output, (flags.flags, flags.paging)).await
-        })
+        Self::special(name, about, vec![api::rpc::<R>()], run)
     }
 
     /// Does what only this verb does.
@@ -127,13 +125,13 @@ impl Verb {
         body: impl AsyncFn(&Session, &Output, A) -> Result<()> + Copy + 'static,
     ) -> Self {
         let command = describe(A::augment_args(Command::new(name)), about, &rpcs);
-        let run = move |session: &Session, output: &Output, matches: &ArgMatches| {
+        let run = running(move |session, output, matches| {
             Box::pin(async move {
                 let flags = A::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string()))?;
                 body(session, output, flags).await
-            }) as Run<'_>
-        };
-        Self { command, rpcs, run: Box::new(run) }
+            })
+        });
+        Self { command, rpcs, run }
     }
 
     /// Asks whether one is sure, because what it does cannot be undone.
@@ -151,6 +149,14 @@ impl Verb {
         }
         (self.run)(session, output, matches).await
     }
+}
+
+/// Boxes what a verb does. It is told its form before it is boxed, or it could not borrow what it is given.
+fn running<F>(run: F) -> Box<Running>
+where
+    F: for<'a> Fn(&'a Session, &'a Output, &'a ArgMatches) -> Run<'a> + 'static,
+{
+    Box::new(run)
 }
 
 /// No flags.

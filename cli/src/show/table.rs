@@ -22,7 +22,8 @@ pub(crate) fn of_messages(rows: &[DynamicMessage], columns: &[&str]) -> String {
 /// A table of all fields that any of the messages has.
 pub(crate) fn of_all_fields(rows: &[DynamicMessage]) -> String {
     let Some(first) = rows.first() else { return String::new() };
-    let fields = first.descriptor().fields().filter(|field| rows.iter().any(|row| row.has_field(field)));
+    let descriptor = first.descriptor();
+    let fields = descriptor.fields().filter(|field| rows.iter().any(|row| row.has_field(field)));
     let fields: Vec<_> = fields.collect();
     let head = fields.iter().map(|field| record::label(field).to_uppercase()).collect();
     let cells = rows.iter().map(|row| {
@@ -34,7 +35,7 @@ pub(crate) fn of_all_fields(rows: &[DynamicMessage]) -> String {
 /// A table of texts.
 pub(crate) fn of_cells(head: Vec<String>, rows: impl Iterator<Item = Vec<String>>) -> String {
     let mut table = Table::new();
-    table.load_preset(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(head);
+    table.load_style(presets::NOTHING).set_content_arrangement(ContentArrangement::Disabled).set_header(head);
     table.add_rows(rows);
     for column in table.column_iter_mut() {
         column.set_padding((0, 2));
