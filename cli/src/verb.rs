@@ -78,9 +78,12 @@ impl Verb {
         let run = running(move |session, output, matches| {
             let rpc = called.clone();
             Box::pin(async move {
-                let text = matches.get_one::<String>(NAME).map(String::as_str).unwrap_or_default();
+                let name = match matches.get_one::<String>(NAME) {
+                    Some(text) => resource.resolve(session, text).await?,
+                    None => session.tenant().await?,
+                };
                 let mut request = DynamicMessage::new(rpc.input());
-                request.set_field_by_name("name", Value::String(resource.resolve(session, text).await?));
+                request.set_field_by_name("name", Value::String(name));
                 output.answer(&session.call_dynamic(&rpc, &request).await?)
             })
         });
@@ -132,6 +135,13 @@ impl Verb {
             })
         });
         Self { command, rpcs, run }
+    }
+
+    /// About the tenant that the command is for, where no other is named.
+    pub(crate) fn or_own(mut self) -> Self {
+        let help = "The tenant: its id, its resource name, or what people call it; otherwise the one that the command is for";
+        self.command = self.command.mut_arg(NAME, |name| name.required(false).help(help));
+        self
     }
 
     /// Asks whether one is sure, because what it does cannot be undone.

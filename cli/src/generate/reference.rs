@@ -67,7 +67,8 @@ fn flags<'a>(page: &mut String, args: impl Iterator<Item = &'a Arg>) {
         let values: Vec<_> = arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
         let takes = arg.get_action().takes_values() && !values.is_empty();
         let values = if takes { format!(": {}", values.join(", ")) } else { String::new() };
-        let _ = writeln!(page, "- `{arg}`{variable} {help}{values}");
+        let required = if arg.is_required_set() && !arg.is_positional() { " (required)" } else { "" };
+        let _ = writeln!(page, "- `{arg}`{variable}{required} {help}{values}");
     }
 }
 

@@ -21,10 +21,10 @@ pub(crate) fn noun() -> Noun {
         about: "Client organizations",
         verbs: vec![
             Verb::call("create", "Create a tenant", create),
-            Verb::named::<GetTenantRequest>("get", "Show a tenant", TENANT),
+            Verb::named::<GetTenantRequest>("get", "Show a tenant", TENANT).or_own(),
             Verb::list_by("list", "List tenants", &["name", "display_name", "state", "broadcast_allowed", "create_time"], list),
             Verb::call("update", "Change a tenant", update),
-            Verb::named::<GetTenantUsageRequest>("usage", "Show how much of its quotas a tenant has used", TENANT),
+            Verb::named::<GetTenantUsageRequest>("usage", "Show how much of its quotas a tenant has used", TENANT).or_own(),
             Verb::call("suspend", "Stop everything that a tenant does", suspend),
             Verb::named::<ResumeTenantRequest>("resume", "Let a suspended tenant go on", TENANT),
             Verb::named::<DeleteTenantRequest>("delete", "Delete a tenant; it can be undeleted until it is purged", TENANT).asks(),
