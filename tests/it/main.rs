@@ -3,6 +3,7 @@
 mod access;
 mod audit;
 mod circuits;
+mod cli;
 mod consent;
 mod control;
 mod conveyor;
