@@ -55,6 +55,9 @@ pub struct Grpc {
     /// Event streams that may be open at once.
     #[serde(default = "watches_max")]
     pub watches_max: usize,
+    /// Memory for the newest events of all tenants that are watched, in bytes: how far a watcher may fall behind.
+    #[serde(default = "held_bytes_max")]
+    pub held_bytes_max: usize,
 }
 
 fn threads() -> usize {
@@ -66,5 +69,9 @@ fn connections_max() -> usize {
 }
 
 fn watches_max() -> usize {
-    500
+    5_000
+}
+
+fn held_bytes_max() -> usize {
+    67_108_864
 }

@@ -16,7 +16,6 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use muster_proto::v1::event_service_server::EventServiceServer;
 use muster_runtime::access::layer::AccessLayer;
 use muster_runtime::batch::{Events, Limits};
 use muster_runtime::bus::Bus;
@@ -27,7 +26,7 @@ use muster_runtime::{access, grpc, service};
 
 use crate::account::Accounts;
 use crate::count::Counts;
-use crate::events::Watches;
+use crate::events::{EventServer, Watches};
 use crate::webhook::Webhooks;
 
 pub use crate::config::Config;
@@ -66,7 +65,7 @@ impl Gateway {
             &config.public_base_url,
             counts,
         );
-        let watches = Watches::new(bus, config.grpc.watches_max, tasks.clone());
+        let watches = Watches::new(bus, config.grpc.watches_max, config.grpc.held_bytes_max, tasks.clone());
         let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
         // Last, because it says that the gateway serves.
         let callers = Callers::new(directory);
@@ -96,7 +95,7 @@ async fn serve_grpc(
         .add_service(service)
         .add_service(reflection)
         .add_service(reflection_alpha)
-        .add_service(EventServiceServer::new(watches));
+        .add_service(EventServer::new(watches));
     let stop = tasks.stop();
     tasks.spawn(async move {
         let serving = server.serve_with_incoming_shutdown(incoming, closing(stop));

@@ -1,4 +1,9 @@
-//! A status stream goes on where it broke off: nothing is missing, whatever the watcher missed.
+//! An event stream goes on where it broke off: nothing is missing, whatever the watcher missed.
+
+mod kinds;
+mod lag;
+mod starts;
+mod watcher;
 
 use std::collections::HashMap;
 
@@ -12,23 +17,18 @@ use muster_tests::stack::{Organization, Service};
 use muster_tests::{Stack, StackOptions, wait};
 use tonic::{Code, Streaming};
 
+use self::watcher::{everything, next, open};
 use crate::fields::field;
 use crate::scene::{self, WITHIN};
 
 /// Contacts of the list.
 const CONTACTS: usize = 80;
 
-/// Watches all that a tenant sends, from a token on.
+/// Watches all of a tenant's, from a token on.
 async fn watch(organization: &Organization, token: &str) -> Result<Streaming<WatchEventsResponse>> {
     let start = (!token.is_empty()).then(|| Start::ResumeToken(token.to_owned()));
-    let request = WatchEventsRequest { parent: organization.tenant.clone(), start, ..Default::default() };
-    Ok(organization.client.events().watch_events(request).await?.into_inner())
-}
-
-/// The next frame, soon.
-async fn next(stream: &mut Streaming<WatchEventsResponse>) -> Result<WatchEventsResponse> {
-    let frame = tokio::time::timeout(WITHIN, stream.message()).await.context("no frame came")??;
-    frame.context("the stream ended")
+    let request = WatchEventsRequest { start, ..everything(organization) };
+    open(&organization.client, request).await
 }
 
 /// The change of status that an event is.
@@ -95,11 +95,15 @@ async fn no_tenant_takes_the_places_of_all_watchers() -> Result<()> {
     let stack = Stack::start(StackOptions { env, ..StackOptions::default() }).await?;
     let (first, _) = scene::organization(&stack, Provider::Twilio, 1).await?;
     let (second, _) = scene::organization(&stack, Provider::Telnyx, 1).await?;
-    let open = watch(&first, "").await?;
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        open.push(watch(&first, "").await?);
+    }
     scene::refused(watch(&first, "").await, Code::ResourceExhausted)?;
-    drop(watch(&second, "").await?);
-    drop(open);
+    let last = watch(&second, "").await?;
+    scene::refused(watch(&second, "").await, Code::ResourceExhausted)?;
+    drop((open, last));
     let again = async || Ok(watch(&first, "").await.ok());
-    drop(wait::until("the place to be free again", WITHIN, again).await?);
+    drop(wait::until("the places to be free again", WITHIN, again).await?);
     Ok(())
 }
