@@ -47,7 +47,7 @@ async fn a_first_campaign_by_commands_alone() -> Result<()> {
     // The account is at the simulator, which an operator alone may say.
     let spec = AccountSpec {
         provider: "telnyx".to_owned(),
-        account_sid: "by commands".to_owned(),
+        account_sid: "ACbycommands".to_owned(),
         api_secret: "secret-of-0123456789abcdef".to_owned(),
         ..AccountSpec::default()
     };
