@@ -298,6 +298,7 @@ mod tests {
             let by_reading = match rule.needs {
                 Needs::One(permission) | Needs::Own(permission) => reads(permission),
                 Needs::Either(a, b) => reads(a) || reads(b),
+                Needs::Any(permissions) => permissions.iter().any(|permission| reads(*permission)),
                 Needs::Nothing | Needs::Caller | Needs::Operator => false,
             };
             assert!(!(rule.changes && by_reading), "{rule:?}");
