@@ -91,7 +91,8 @@ pub(crate) fn is_secret(field: &FieldDescriptor) -> bool {
 
 fn comment_at(file: &FileDescriptor, path: &[i32]) -> String {
     let locations = file.file_descriptor_proto().source_code_info.iter().flat_map(|info| &info.location);
-    let comment = locations.filter(|place| place.path == path).find_map(|place| place.leading_comments.clone());
+    let comment =
+        locations.filter(|place| place.path == path).find_map(|place| place.leading_comments.clone());
     let comment = comment.unwrap_or_default();
     comment.split_whitespace().collect::<Vec<_>>().join(" ")
 }
@@ -127,7 +128,8 @@ mod tests {
 
     #[test]
     fn enums_read_as_words() {
-        let types: Vec<_> = choices("NumberType").into_iter().map(|(name, number, _)| (name, number)).collect();
+        let types: Vec<_> =
+            choices("NumberType").into_iter().map(|(name, number, _)| (name, number)).collect();
         assert_eq!(types, [("local".to_owned(), 1), ("toll-free".to_owned(), 2)]);
         assert!(choices("CampaignMode").iter().all(|(_, _, comment)| !comment.is_empty()));
     }

@@ -15,9 +15,11 @@ use crate::show::{Output, table};
 #[derive(Subcommand)]
 pub(crate) enum Choose {
     /// Add a platform, or change one
-    #[command(long_about = "Add a platform, or change one.\n\nThe key is asked for on a terminal, or read from MUSTER_API_KEY or \
+    #[command(
+        long_about = "Add a platform, or change one.\n\nThe key is asked for on a terminal, or read from MUSTER_API_KEY or \
         standard input, and kept in the file of contexts, which only you can read. With --key-file FILE it stays in that file, and is \
-        read there at every call. The first context is used at once.")]
+        read there at every call. The first context is used at once."
+    )]
     Add(Add),
     /// Call this platform from now on
     Use(Named),
@@ -66,7 +68,8 @@ pub(crate) fn run(output: Output, flags: &Flags, choose: Choose) -> Result<()> {
 }
 
 fn context(flags: &Flags) -> Result<Context> {
-    let endpoint = flags.endpoint.clone().ok_or_else(|| Failure::usage("--endpoint says where the platform is"))?;
+    let endpoint =
+        flags.endpoint.clone().ok_or_else(|| Failure::usage("--endpoint says where the platform is"))?;
     let absolute = |path: &PathBuf| std::path::absolute(path).unwrap_or_else(|_| path.clone());
     let from_stdin = flags.key_file.as_ref().is_some_and(|file| file.as_os_str() == "-");
     let key_file = flags.key_file.as_ref().filter(|_| !from_stdin).map(absolute);
@@ -96,7 +99,8 @@ fn asked() -> Result<SecretString> {
     if !std::io::stdin().is_terminal() {
         return place::secret_in("-".as_ref());
     }
-    let key = rpassword::prompt_password("API key: ").map_err(|error| Failure::because("cannot ask for the key", error))?;
+    let key = rpassword::prompt_password("API key: ")
+        .map_err(|error| Failure::because("cannot ask for the key", error))?;
     match key.trim() {
         "" => Err(Failure::usage("no key was given")),
         key => Ok(SecretString::from(key.to_owned())),
@@ -121,7 +125,13 @@ fn list(output: Output, contexts: &Contexts) -> Result<()> {
             (None, Some(key)) => hint(key.expose_secret()),
             (None, None) => String::new(),
         };
-        vec![current.to_owned(), name.clone(), context.endpoint.clone(), context.tenant.clone().unwrap_or_default(), key]
+        vec![
+            current.to_owned(),
+            name.clone(),
+            context.endpoint.clone(),
+            context.tenant.clone().unwrap_or_default(),
+            key,
+        ]
     });
     output.text(&table::of_cells(["", "NAME", "ENDPOINT", "TENANT", "KEY"].map(str::to_owned).to_vec(), rows))
 }

@@ -64,7 +64,8 @@ impl Contexts {
     /// Where there is no home to look in.
     pub(crate) fn path() -> Result<PathBuf> {
         let folder = environment::config_folder();
-        let folder = folder.ok_or_else(|| Failure::usage("neither XDG_CONFIG_HOME nor HOME says where contexts are kept"))?;
+        let folder = folder
+            .ok_or_else(|| Failure::usage("neither XDG_CONFIG_HOME nor HOME says where contexts are kept"))?;
         Ok(folder.join("muster/config.toml"))
     }
 
@@ -77,10 +78,13 @@ impl Contexts {
         if !path.exists() {
             return Ok(Self::default());
         }
-        let cannot = |error: &dyn std::fmt::Display| Failure::because(&format!("cannot read {}", path.display()), error);
+        let cannot = |error: &dyn std::fmt::Display| {
+            Failure::because(&format!("cannot read {}", path.display()), error)
+        };
         let mode = fs::metadata(&path).map_err(|error| cannot(&error))?.permissions().mode();
         if mode & 0o077 != 0 {
-            let message = format!("{} has keys in it, and others on this machine may read it", path.display());
+            let message =
+                format!("{} has keys in it, and others on this machine may read it", path.display());
             return Err(Failure::new(Exit::Denied, message).hint(format!("chmod 600 {}", path.display())));
         }
         let text = fs::read_to_string(&path).map_err(|error| cannot(&error))?;
@@ -95,15 +99,19 @@ impl Contexts {
     pub(crate) fn write(&self) -> Result<()> {
         let path = Self::path()?;
         let folder = path.parent().unwrap_or(Path::new("."));
-        let text = toml::to_string_pretty(self).map_err(|error| Failure::because("contexts cannot be written", error))?;
+        let text = toml::to_string_pretty(self)
+            .map_err(|error| Failure::because("contexts cannot be written", error))?;
         let write = || {
             fs::create_dir_all(folder)?;
-            let mut draft = tempfile::Builder::new().permissions(fs::Permissions::from_mode(MODE)).tempfile_in(folder)?;
+            let mut draft =
+                tempfile::Builder::new().permissions(fs::Permissions::from_mode(MODE)).tempfile_in(folder)?;
             draft.write_all(text.as_bytes())?;
             draft.persist(&path)?;
             Ok(())
         };
-        write().map_err(|error: std::io::Error| Failure::because(&format!("cannot write {}", path.display()), error))
+        write().map_err(|error: std::io::Error| {
+            Failure::because(&format!("cannot write {}", path.display()), error)
+        })
     }
 
     /// The context of that name.
@@ -112,7 +120,8 @@ impl Contexts {
     /// NOT_FOUND where there is none.
     pub(crate) fn get(&self, name: &str) -> Result<&Context> {
         self.contexts.get(name).ok_or_else(|| {
-            Failure::new(Exit::NotFound, format!("there is no context {name}")).hint("`muster context list` has those there are")
+            Failure::new(Exit::NotFound, format!("there is no context {name}"))
+                .hint("`muster context list` has those there are")
         })
     }
 }

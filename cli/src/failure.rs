@@ -8,6 +8,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use crate::hints;
+use crate::show::value::safe;
 
 /// What a command comes to.
 pub(crate) type Result<T> = std::result::Result<T, Failure>;
@@ -88,7 +89,7 @@ impl Failure {
 
     /// What people read.
     pub(crate) fn words(&self) -> String {
-        let mut words = format!("error: {}", self.message);
+        let mut words = format!("error: {}", safe(&self.message));
         if let Some(status) = &self.status {
             let details = status.get_error_details();
             for violation in details.bad_request().iter().flat_map(|request| &request.field_violations) {
@@ -140,7 +141,12 @@ impl From<Status> for Failure {
             "" => code_name(status.code()).to_lowercase().replace('_', " "),
             message => message.to_owned(),
         };
-        Self { exit: exit_of(status.code()), message: with_sources(message, &status), hint, status: Some(Box::new(status)) }
+        Self {
+            exit: exit_of(status.code()),
+            message: with_sources(message, &status),
+            hint,
+            status: Some(Box::new(status)),
+        }
     }
 }
 
@@ -164,9 +170,13 @@ fn exit_of(code: Code) -> Exit {
         Code::NotFound => Exit::NotFound,
         Code::Unauthenticated | Code::PermissionDenied => Exit::Denied,
         Code::Unavailable | Code::DeadlineExceeded => Exit::Unavailable,
-        Code::FailedPrecondition | Code::AlreadyExists | Code::Aborted | Code::OutOfRange => Exit::Precondition,
+        Code::FailedPrecondition | Code::AlreadyExists | Code::Aborted | Code::OutOfRange => {
+            Exit::Precondition
+        }
         Code::ResourceExhausted => Exit::Exhausted,
-        Code::Cancelled | Code::Unknown | Code::Unimplemented | Code::Internal | Code::DataLoss => Exit::Failed,
+        Code::Cancelled | Code::Unknown | Code::Unimplemented | Code::Internal | Code::DataLoss => {
+            Exit::Failed
+        }
     }
 }
 

@@ -9,7 +9,8 @@ use crate::failure::{Failure, Result};
 
 /// One of the values of an enum of the API, such as `broadcast` of CampaignMode.
 pub(crate) fn choice(of: &'static str) -> impl TypedValueParser<Value = i32> {
-    let values = api::choices(of).into_iter().map(|(name, _, comment)| PossibleValue::new(name).help(comment));
+    let values =
+        api::choices(of).into_iter().map(|(name, _, comment)| PossibleValue::new(name).help(comment));
     PossibleValuesParser::new(values).map(move |chosen| {
         let numbers = api::choices(of).into_iter();
         numbers.filter(|(name, _, _)| *name == chosen).map(|(_, number, _)| number).next().unwrap_or_default()
@@ -33,7 +34,9 @@ fn moment(
     let time = match (text.parse::<Timestamp>(), text.parse::<Span>()) {
         (Ok(time), _) => time,
         (_, Ok(span)) => from(&Zoned::now(), span).map_err(|error| error.to_string())?.timestamp(),
-        (Err(_), Err(_)) => return Err("a time such as 2026-11-03T09:00:00Z, or a span such as 30d or 10m".to_owned()),
+        (Err(_), Err(_)) => {
+            return Err("a time such as 2026-11-03T09:00:00Z, or a span such as 30d or 10m".to_owned());
+        }
     };
     Ok(prost_types::Timestamp { seconds: time.as_second(), nanos: time.subsec_nanosecond() })
 }
@@ -80,7 +83,10 @@ mod tests {
 
     #[test]
     fn spans_are_seconds() {
-        assert_eq!(["90", "90s", "4h", "1d", "1h 30m"].map(seconds), [Ok(90), Ok(90), Ok(14_400), Ok(86_400), Ok(5_400)]);
+        assert_eq!(
+            ["90", "90s", "4h", "1d", "1h 30m"].map(seconds),
+            [Ok(90), Ok(90), Ok(14_400), Ok(86_400), Ok(5_400)]
+        );
         assert!(seconds("soon").is_err());
     }
 

@@ -39,7 +39,8 @@ pub(crate) fn run(output: Output, generate: Generate, mut command: Command) -> R
             output.text(String::from_utf8_lossy(&script).trim_end())
         }
         Generate::Man { folder } => {
-            let written = std::fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(command, &folder));
+            let written =
+                std::fs::create_dir_all(&folder).and_then(|()| clap_mangen::generate_to(command, &folder));
             written.map_err(|error| Failure::because(&format!("cannot write to {}", folder.display()), error))
         }
         Generate::Reference => output.text(reference::page(command).trim_end()),

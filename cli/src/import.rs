@@ -9,7 +9,8 @@ use futures::{StreamExt as _, stream};
 use muster_proto::v1::contact_list_service_client::ContactListServiceClient;
 use muster_proto::v1::import_contacts_request::Part;
 use muster_proto::v1::{
-    ContactList, CreateContactListRequest, GetContactListRequest, ImportContactsRequest, ImportContactsResponse, ImportStart,
+    ContactList, CreateContactListRequest, GetContactListRequest, ImportContactsRequest,
+    ImportContactsResponse, ImportStart,
 };
 use tokio::io::{AsyncRead, AsyncReadExt as _};
 
@@ -26,7 +27,11 @@ use crate::verb::Verb;
 const CHUNK_BYTES: usize = 256 * 1024;
 
 pub(crate) fn verb() -> Verb {
-    let rpcs = vec![api::rpc::<ImportContactsRequest>(), api::rpc::<GetContactListRequest>(), api::rpc::<CreateContactListRequest>()];
+    let rpcs = vec![
+        api::rpc::<ImportContactsRequest>(),
+        api::rpc::<GetContactListRequest>(),
+        api::rpc::<CreateContactListRequest>(),
+    ];
     Verb::special("import", "Import a CSV file into a contact list", rpcs, import)
 }
 
@@ -97,7 +102,8 @@ async fn send(
     source: Source,
     progress: &Progress,
 ) -> Result<ImportContactsResponse> {
-    let start = ImportStart { contact_list: list.to_owned(), phone_number_column: phone_number_column.to_owned() };
+    let start =
+        ImportStart { contact_list: list.to_owned(), phone_number_column: phone_number_column.to_owned() };
     let (broken, mut has_broken) = tokio::sync::oneshot::channel();
     let counted = progress.clone();
     let chunks = stream::unfold((source, Some(broken)), move |(mut source, mut broken)| {
@@ -122,7 +128,10 @@ async fn send(
     let requests = parts.map(|part| ImportContactsRequest { part: Some(part) });
     let answer = ContactListServiceClient::new(session.api()).import_contacts(requests).await;
     if let Ok(error) = has_broken.try_recv() {
-        return Err(Failure::because("the file could not be read to its end; what was read is imported", error));
+        return Err(Failure::because(
+            "the file could not be read to its end; what was read is imported",
+            error,
+        ));
     }
     Ok(answer?.into_inner())
 }

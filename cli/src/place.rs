@@ -16,22 +16,64 @@ use crate::failure::{Exit, Failure, Result};
 #[command(next_help_heading = "Where to")]
 pub(crate) struct Flags {
     /// The context to call with; otherwise the one that `muster context use` chose
-    #[arg(long, global = true, env = "MUSTER_CONTEXT", hide_env_values = true, hide_short_help = true, value_name = "NAME")]
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_CONTEXT",
+        hide_env_values = true,
+        hide_short_help = true,
+        value_name = "NAME"
+    )]
     pub(crate) context: Option<String>,
     /// The API, such as https://muster.example.org. No context is used then
-    #[arg(long, global = true, env = "MUSTER_ENDPOINT", hide_env_values = true, hide_short_help = true, value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_ENDPOINT",
+        hide_env_values = true,
+        hide_short_help = true,
+        value_name = "URL"
+    )]
     pub(crate) endpoint: Option<String>,
     /// Event streams, where the gateway has an address of its own
-    #[arg(long, global = true, env = "MUSTER_EVENTS_ENDPOINT", hide_env_values = true, hide_short_help = true, value_name = "URL")]
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_EVENTS_ENDPOINT",
+        hide_env_values = true,
+        hide_short_help = true,
+        value_name = "URL"
+    )]
     pub(crate) events_endpoint: Option<String>,
     /// The tenant that the command is for: its id, name or display name. Otherwise the context's, or the key's own
-    #[arg(long, global = true, env = "MUSTER_TENANT", hide_env_values = true, hide_short_help = true, value_name = "TENANT")]
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_TENANT",
+        hide_env_values = true,
+        hide_short_help = true,
+        value_name = "TENANT"
+    )]
     pub(crate) tenant: Option<String>,
     /// A file with the API key; `-` reads it from standard input. Without it MUSTER_API_KEY, then the context's
-    #[arg(long, global = true, env = "MUSTER_API_KEY_FILE", hide_env_values = true, hide_short_help = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_API_KEY_FILE",
+        hide_env_values = true,
+        hide_short_help = true,
+        value_name = "FILE"
+    )]
     pub(crate) key_file: Option<PathBuf>,
     /// A PEM file of authorities to trust, beside the system's
-    #[arg(long, global = true, env = "MUSTER_CA", hide_env_values = true, hide_short_help = true, value_name = "FILE")]
+    #[arg(
+        long,
+        global = true,
+        env = "MUSTER_CA",
+        hide_env_values = true,
+        hide_short_help = true,
+        value_name = "FILE"
+    )]
     pub(crate) ca: Option<PathBuf>,
     /// Call in plaintext although the platform is on another machine: whoever is between can read key and texts
     #[arg(long, global = true, hide_short_help = true)]
@@ -84,13 +126,16 @@ fn chosen(flags: &Flags) -> Result<(Context, String)> {
         (Some(_), Some(name)) => Err(Failure::usage(format!(
             "both the context {name} and an endpoint are given, by flags or by MUSTER_CONTEXT and MUSTER_ENDPOINT: take one away"
         ))),
-        (Some(endpoint), None) => {
-            Ok((Context { endpoint: endpoint.clone(), ..Context::default() }, "--endpoint or MUSTER_ENDPOINT".to_owned()))
-        }
+        (Some(endpoint), None) => Ok((
+            Context { endpoint: endpoint.clone(), ..Context::default() },
+            "--endpoint or MUSTER_ENDPOINT".to_owned(),
+        )),
         (None, name) => {
             let contexts = Contexts::read()?;
             let name = name.as_ref().or(contexts.current.as_ref()).ok_or_else(|| {
-                Failure::usage("no platform to call").hint("`muster context add NAME --endpoint URL`, or set MUSTER_ENDPOINT and MUSTER_API_KEY")
+                Failure::usage("no platform to call").hint(
+                    "`muster context add NAME --endpoint URL`, or set MUSTER_ENDPOINT and MUSTER_API_KEY",
+                )
             })?;
             Ok((contexts.get(name)?.clone(), format!("context {name}")))
         }
@@ -118,7 +163,11 @@ fn key(flags: &Flags, context: &Context) -> Result<(Option<SecretString>, String
 /// # Errors
 /// Where it cannot be read, or is empty.
 pub(crate) fn secret_in(file: &std::path::Path) -> Result<SecretString> {
-    let read = if file.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { fs::read_to_string(file) };
+    let read = if file.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        fs::read_to_string(file)
+    };
     let text = read.map_err(|error| Failure::because(&format!("cannot read {}", file.display()), error))?;
     let secret = SecretString::from(text.trim().to_owned());
     if secret.expose_secret().is_empty() {
@@ -132,8 +181,8 @@ pub(crate) fn secret_in(file: &std::path::Path) -> Result<SecretString> {
 /// # Errors
 /// Where it may not.
 pub(crate) fn check(context: &Context) -> Result<()> {
-    let addresses = [Some(&context.endpoint), context.events_endpoint.as_ref()].into_iter().flatten();
-    addresses.map(|url| address(url, context.plaintext).map(drop)).collect()
+    let mut addresses = [Some(&context.endpoint), context.events_endpoint.as_ref()].into_iter().flatten();
+    addresses.try_for_each(|url| address(url, context.plaintext).map(drop))
 }
 
 /// A URL that may be called.
@@ -143,8 +192,10 @@ fn address(url: &str, plaintext: bool) -> Result<Uri> {
     match uri.scheme_str() {
         Some("https") => Ok(uri),
         Some("http") if plaintext || uri.host().is_some_and(is_loopback) => Ok(uri),
-        Some("http") => Err(Failure::new(Exit::Denied, format!("{url} is in plaintext, and not on this machine"))
-            .hint("use https, or `--plaintext` where nobody can listen")),
+        Some("http") => {
+            Err(Failure::new(Exit::Denied, format!("{url} is in plaintext, and not on this machine"))
+                .hint("use https, or `--plaintext` where nobody can listen"))
+        }
         Some(_) | None => Err(wrong("must begin with https:// or http://")),
     }
 }
@@ -160,7 +211,9 @@ mod tests {
 
     #[test]
     fn plaintext_stays_on_this_machine() {
-        for url in ["http://localhost:7400", "http://127.0.0.1:1", "http://[::1]:7400", "https://muster.example.org"] {
+        for url in
+            ["http://localhost:7400", "http://127.0.0.1:1", "http://[::1]:7400", "https://muster.example.org"]
+        {
             assert!(address(url, false).is_ok(), "{url}");
         }
         for url in ["http://muster.example.org", "http://10.0.0.7:7400", "http://localhost.example.org"] {

@@ -7,8 +7,9 @@ use crate::api;
 use crate::failure::{Exit, Failure, Result};
 use crate::session::Session;
 use muster_proto::v1::{
-    ListApiKeysRequest, ListCampaignsRequest, ListContactListsRequest, ListInvitationsRequest, ListMembersRequest,
-    ListNumberPoolsRequest, ListProviderAccountsRequest, ListRolesRequest, ListRoutesRequest, ListTenantsRequest,
+    ListApiKeysRequest, ListCampaignsRequest, ListContactListsRequest, ListInvitationsRequest,
+    ListMembersRequest, ListNumberPoolsRequest, ListProviderAccountsRequest, ListRolesRequest,
+    ListRoutesRequest, ListTenantsRequest,
 };
 
 /// Entries of a page when something is looked for: the most there is.
@@ -49,6 +50,14 @@ pub(crate) const ROUTE: Resource = listed::<ListRoutesRequest>("route", "routes"
 pub(crate) const TENANT: Resource = listed::<ListTenantsRequest>("tenant", "tenants");
 
 impl Resource {
+    /// What an argument for one of these may be.
+    pub(crate) fn help(&self) -> String {
+        match self.list {
+            Some(_) => format!("The {}: its id, its resource name, or what people call it", self.noun),
+            None => format!("The {}: its id or its resource name", self.noun),
+        }
+    }
+
     /// The resource name of what somebody wrote.
     ///
     /// # Errors
@@ -57,7 +66,8 @@ impl Resource {
         if ["tenants/", "roles/"].iter().any(|begin| text.starts_with(begin)) {
             return Ok(text.to_owned());
         }
-        let parent = if self.segment == TENANT.segment { None } else { Some(Box::pin(session.tenant()).await?) };
+        let parent =
+            if self.segment == TENANT.segment { None } else { Some(Box::pin(session.tenant()).await?) };
         match self.list {
             Some(list) if !is_id(text) => self.look_for(session, list(), parent, text).await,
             Some(_) | None => Ok(match parent {
@@ -78,8 +88,16 @@ impl Resource {
         }
     }
 
-    async fn look_for(&self, session: &Session, list: String, parent: Option<String>, text: &str) -> Result<String> {
-        let rpc = api::rpcs().find(|rpc| rpc.input().full_name() == list).expect("a list request belongs to an rpc");
+    async fn look_for(
+        &self,
+        session: &Session,
+        list: String,
+        parent: Option<String>,
+        text: &str,
+    ) -> Result<String> {
+        let rpc = api::rpcs()
+            .find(|rpc| rpc.input().full_name() == list)
+            .expect("a list request belongs to an rpc");
         let mut request = DynamicMessage::new(rpc.input());
         request.set_field_by_name("page_size", Value::I32(PAGE_SIZE));
         if let Some(parent) = parent {

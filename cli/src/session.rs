@@ -18,16 +18,21 @@ use tonic::{Code, Request, Status};
 
 use crate::api;
 use crate::codec::Dynamic;
-use crate::failure::{Failure, Result};
+use crate::failure::{Exit, Failure, Result};
 use crate::place::Place;
 use muster_proto::v1::{GetCallerRequest, GetCallerResponse};
 
 /// How long connecting may take.
 const CONNECT_WITHIN: Duration = Duration::from_secs(5);
+/// How long a call may take: the longest walks through a whole audit log.
+const CALL_WITHIN: Duration = Duration::from_secs(120);
+/// How often a connection that says nothing is probed: a stream may say nothing for long.
+const PROBE_EVERY: Duration = Duration::from_secs(20);
 /// The largest answer: a page of a thousand texts, each with all that it may have.
 const ANSWER_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// How long to wait before a read that nobody answered is made again.
-const AGAIN_AFTER: [Duration; 3] = [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
+const AGAIN_AFTER: [Duration; 3] =
+    [Duration::from_millis(200), Duration::from_secs(1), Duration::from_secs(3)];
 
 /// A channel with the key on every call.
 pub(crate) type Authorized = InterceptedService<Channel, Bearer>;
@@ -62,10 +67,14 @@ impl Session {
     /// Where the key or the authorities cannot be used.
     pub(crate) fn new(place: Place) -> Result<Self> {
         let bearer = place.key.as_ref().map(|key| format!("Bearer {}", key.expose_secret()).parse());
-        let bearer = bearer.transpose().map_err(|_| Failure::usage("the key has characters that no key has"))?;
+        let bearer =
+            bearer.transpose().map_err(|_| Failure::usage("the key has characters that no key has"))?;
         let api = channel(&place, &place.endpoint)?;
-        let events =
-            if place.events_endpoint == place.endpoint { api.clone() } else { channel(&place, &place.events_endpoint)? };
+        let events = if place.events_endpoint == place.endpoint {
+            api.clone()
+        } else {
+            channel(&place, &place.events_endpoint)?
+        };
         Ok(Self { place, api, events, bearer: Bearer(bearer), tenant: OnceCell::new() })
     }
 
@@ -99,11 +108,17 @@ impl Session {
     ///
     /// # Errors
     /// What the API answers.
-    pub(crate) async fn call_dynamic(&self, rpc: &MethodDescriptor, request: &DynamicMessage) -> Result<DynamicMessage> {
+    pub(crate) async fn call_dynamic(
+        &self,
+        rpc: &MethodDescriptor,
+        request: &DynamicMessage,
+    ) -> Result<DynamicMessage> {
         let mut pauses = AGAIN_AFTER.iter().filter(|_| is_read(rpc));
         loop {
             let (mut grpc, path) = self.grpc(rpc).await?;
-            match grpc.unary(Request::new(request.clone()), path, Dynamic(rpc.output())).await {
+            let mut asked = Request::new(request.clone());
+            asked.set_timeout(CALL_WITHIN);
+            match grpc.unary(asked, path, Dynamic(rpc.output())).await {
                 Ok(answer) => return Ok(answer.into_inner()),
                 Err(status) if status.code() == Code::Unavailable => match pauses.next() {
                     Some(pause) => tokio::time::sleep(*pause).await,
@@ -124,7 +139,8 @@ impl Session {
     ) -> Result<impl Stream<Item = Result<DynamicMessage>> + Unpin + use<R>> {
         let rpc = api::rpc::<R>();
         let (mut grpc, path) = self.grpc(&rpc).await?;
-        let answer = grpc.server_streaming(Request::new(api::reflect(request)?), path, Dynamic(rpc.output())).await?;
+        let answer =
+            grpc.server_streaming(Request::new(api::reflect(request)?), path, Dynamic(rpc.output())).await?;
         Ok(answer.into_inner().map_err(Failure::from))
     }
 
@@ -132,7 +148,7 @@ impl Session {
         let channel = if rpc.parent_service().name() == "EventService" { &self.events } else { &self.api };
         let mut grpc = Grpc::new(InterceptedService::new(channel.clone(), self.bearer.clone()))
             .max_decoding_message_size(ANSWER_BYTES_MAX);
-        grpc.ready().await.map_err(|error| Failure::from(Status::from_error(error.into())))?;
+        grpc.ready().await.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
         let path = format!("/{}/{}", rpc.parent_service().full_name(), rpc.name());
         Ok((grpc, PathAndQuery::try_from(path).map_err(|error| Failure::because("no path", error))?))
     }
@@ -148,7 +164,8 @@ impl Session {
                 let caller: GetCallerResponse = self.get(&GetCallerRequest {}).await?;
                 if caller.tenant.is_empty() {
                     let message = "an operator calls for any tenant: say which";
-                    return Err(Failure::usage(message).hint("`--tenant`, MUSTER_TENANT, or `muster context add --tenant`"));
+                    return Err(Failure::usage(message)
+                        .hint("`--tenant`, MUSTER_TENANT, or `muster context add --tenant`"));
                 }
                 Ok(caller.tenant)
             }
@@ -170,7 +187,8 @@ impl Session {
             let answer = self.call_dynamic(rpc, &request).await?;
             let next = api::text_at(&answer, "next_page_token").unwrap_or_default();
             let entries = api::list_field(&answer).map(|field| answer.get_field(&field).into_owned());
-            let entries = entries.and_then(|value| value.as_list().map(<[Value]>::to_vec)).unwrap_or_default();
+            let entries =
+                entries.and_then(|value| value.as_list().map(<[Value]>::to_vec)).unwrap_or_default();
             if !each(entries, next.clone()).await? || next.is_empty() {
                 return Ok(());
             }
@@ -187,10 +205,12 @@ fn is_read(rpc: &MethodDescriptor) -> bool {
 fn channel(place: &Place, uri: &Uri) -> Result<Channel> {
     let wrong = |error: tonic::transport::Error| Failure::because(&format!("cannot call {uri}"), error);
     let mut endpoint = Endpoint::from(uri.clone()).connect_timeout(CONNECT_WITHIN).tcp_nodelay(true);
+    endpoint = endpoint.http2_keep_alive_interval(PROBE_EVERY);
     if uri.scheme_str() == Some("https") {
         let mut tls = ClientTlsConfig::new().with_native_roots();
         if let Some(ca) = &place.ca {
-            let pem = std::fs::read(ca).map_err(|error| Failure::because(&format!("cannot read {}", ca.display()), error))?;
+            let pem = std::fs::read(ca)
+                .map_err(|error| Failure::because(&format!("cannot read {}", ca.display()), error))?;
             tls = tls.ca_certificate(Certificate::from_pem(pem));
         }
         endpoint = endpoint.tls_config(tls).map_err(wrong)?;

@@ -54,7 +54,8 @@ impl Output {
     /// # Errors
     /// Where standard output is closed.
     pub(crate) fn line(self, value: &impl Serialize) -> Result<()> {
-        let text = serde_json::to_string(value).map_err(|error| Failure::because("the answer is no JSON", error))?;
+        let text =
+            serde_json::to_string(value).map_err(|error| Failure::because("the answer is no JSON", error))?;
         self.text(&text)
     }
 
@@ -77,9 +78,10 @@ impl Output {
     pub(crate) fn text(self, text: &str) -> Result<()> {
         let mut out = std::io::stdout().lock();
         let written = writeln!(out, "{text}").and_then(|()| out.flush());
-        written.map_err(|error| match error.kind() {
-            ErrorKind::BrokenPipe => Failure::new(Exit::Done, "nobody reads on"),
-            _ => Failure::because("cannot write to standard output", error),
+        written.map_err(|error| {
+            let is_closed = error.kind() == ErrorKind::BrokenPipe;
+            let closed = || Failure::new(Exit::Done, "nobody reads on");
+            if is_closed { closed() } else { Failure::because("cannot write to standard output", error) }
         })
     }
 

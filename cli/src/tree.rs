@@ -27,11 +27,14 @@ struct Everywhere {
 
 /// The command with all its commands.
 pub(crate) fn command() -> Command {
-    let muster = Everywhere::augment_args(Command::new("muster")).about(ABOUT).version(env!("CARGO_PKG_VERSION"));
+    let muster =
+        Everywhere::augment_args(Command::new("muster")).about(ABOUT).version(env!("CARGO_PKG_VERSION"));
     let muster = muster.subcommand_required(true).arg_required_else_help(true).max_term_width(110);
     let verbs = nouns::verbs().into_iter().map(|verb| verb.command);
     let muster = muster.subcommands(nouns::nouns().iter().map(Noun::command)).subcommands(verbs);
-    let context = Choose::augment_subcommands(Command::new("context").about("Which platforms there are, and which one is called"));
+    let context = Choose::augment_subcommands(
+        Command::new("context").about("Which platforms there are, and which one is called"),
+    );
     let context = context.subcommand_required(true).arg_required_else_help(true);
     Generate::augment_subcommands(muster.subcommand(context))
 }
@@ -80,8 +83,10 @@ mod tests {
     use crate::{api, hints};
 
     /// Rpcs that have no command, each with its reason.
-    const WITHOUT: [(&str, &str); 1] =
-        [("NumberService.CreatePhoneNumber", "`muster numbers add` adds one or a thousand by BatchCreatePhoneNumbers")];
+    const WITHOUT: [(&str, &str); 1] = [(
+        "NumberService.CreatePhoneNumber",
+        "`muster numbers add` adds one or a thousand by BatchCreatePhoneNumbers",
+    )];
 
     #[test]
     fn every_rpc_has_a_command_or_a_reason() {
@@ -92,7 +97,10 @@ mod tests {
         assert!(both.is_empty(), "these have a command; take them off WITHOUT: {both:?}");
         let spoken_for = &called | &without;
         let missing: Vec<_> = all.difference(&spoken_for).collect();
-        assert!(missing.is_empty(), "these rpcs have no command; give them one in cli/src/nouns, or a reason here: {missing:?}");
+        assert!(
+            missing.is_empty(),
+            "these rpcs have no command; give them one in cli/src/nouns, or a reason here: {missing:?}"
+        );
         let gone: Vec<_> = without.difference(&all).collect();
         assert!(gone.is_empty(), "there are no such rpcs any more: {gone:?}");
     }
@@ -107,7 +115,8 @@ mod tests {
     fn every_command_that_is_spoken_of_is_there() {
         let muster = command();
         for words in hints::all().chain([include_str!("generate/head.md")]) {
-            for spoken in words.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("muster ")) {
+            for spoken in words.split('`').skip(1).step_by(2).filter_map(|code| code.strip_prefix("muster "))
+            {
                 if !spoken.starts_with(|c: char| c.is_ascii_lowercase()) {
                     continue;
                 }

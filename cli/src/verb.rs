@@ -43,7 +43,11 @@ impl Noun {
     /// The noun as clap has it.
     pub(crate) fn command(&self) -> Command {
         let verbs = self.verbs.iter().map(|verb| verb.command.clone());
-        Command::new(self.name).about(self.about).subcommand_required(true).arg_required_else_help(true).subcommands(verbs)
+        Command::new(self.name)
+            .about(self.about)
+            .subcommand_required(true)
+            .arg_required_else_help(true)
+            .subcommands(verbs)
     }
 }
 
@@ -69,12 +73,9 @@ impl Verb {
     pub(crate) fn named<R: Name>(name: &'static str, about: &'static str, resource: Resource) -> Self {
         let rpc = api::rpc::<R>();
         let called = rpc.clone();
-        let help = match resource.noun {
-            "message" | "number" => format!("Its id, or its resource name"),
-            _ => format!("The {}: its id, its resource name, or what people call it", resource.noun),
-        };
-        let argument = Arg::new(NAME).value_name(resource.noun.to_uppercase()).required(true).help(help);
-        let command = describe(Command::new(name).arg(argument), about, &[rpc.clone()]);
+        let argument =
+            Arg::new(NAME).value_name(resource.noun.to_uppercase()).required(true).help(resource.help());
+        let command = describe(Command::new(name).arg(argument), about, std::slice::from_ref(&rpc));
         let run = running(move |session, output, matches| {
             let rpc = called.clone();
             Box::pin(async move {
@@ -130,7 +131,8 @@ impl Verb {
         let command = describe(A::augment_args(Command::new(name)), about, &rpcs);
         let run = running(move |session, output, matches| {
             Box::pin(async move {
-                let flags = A::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string()))?;
+                let flags =
+                    A::from_arg_matches(matches).map_err(|error| Failure::usage(error.to_string()))?;
                 body(session, output, flags).await
             })
         });
@@ -155,7 +157,11 @@ impl Verb {
     /// Runs it.
     pub(crate) async fn run(&self, session: &Session, output: &Output, matches: &ArgMatches) -> Result<()> {
         if matches.try_get_one::<bool>(YES).is_ok_and(|yes| yes == Some(&false)) {
-            output.sure(&format!("{} {}", self.command.get_name(), matches.get_one::<String>(NAME).map_or("", |name| name)))?;
+            output.sure(&format!(
+                "{} {}",
+                self.command.get_name(),
+                matches.get_one::<String>(NAME).map_or("", |name| name)
+            ))?;
         }
         (self.run)(session, output, matches).await
     }

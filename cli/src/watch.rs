@@ -19,6 +19,7 @@ use crate::flags;
 use crate::resource::{CAMPAIGN, MESSAGE, NUMBER};
 use crate::session::Session;
 use crate::show::Output;
+use crate::show::value::safe;
 use crate::verb::Verb;
 
 /// How long to wait before a broken stream is opened again: longer each time in vain, up to the last of these.
@@ -31,7 +32,12 @@ const AGAIN_AFTER: [Duration; 5] = [
 ];
 
 pub(crate) fn verb() -> Verb {
-    Verb::special("watch", "Show events as they happen, until Ctrl-C", vec![api::rpc::<WatchEventsRequest>()], watch)
+    Verb::special(
+        "watch",
+        "Show events as they happen, until Ctrl-C",
+        vec![api::rpc::<WatchEventsRequest>()],
+        watch,
+    )
 }
 
 #[derive(Args)]
@@ -66,29 +72,40 @@ async fn watch(session: &Session, output: &Output, flags: Watch) -> Result<()> {
         phone_number: NUMBER.resolve_some(session, flags.number.as_deref()).await?,
         start,
     };
+    tokio::select! {
+        ended = follow_on(session, output, &mut request) => Err(ended),
+        _ = tokio::signal::ctrl_c() => {
+            if let Some(Start::ResumeToken(token)) = &request.start {
+                output.note(&format!("go on with --resume {token}"));
+            }
+            Ok(())
+        }
+    }
+}
+
+/// Follows one stream after the other, until one ends for good.
+async fn follow_on(session: &Session, output: &Output, request: &mut WatchEventsRequest) -> Failure {
     let mut vain = 0;
     loop {
-        let failure = tokio::select! {
-            broken = follow(session, output, &mut request, &mut vain) => broken,
-            _ = tokio::signal::ctrl_c() => {
-                if let Some(Start::ResumeToken(token)) = &request.start {
-                    output.note(&format!("go on with --resume {token}"));
-                }
-                return Ok(());
-            }
-        };
-        if !go_on(&failure, &mut request) {
-            return Err(failure);
+        let failure = follow(session, output, request, &mut vain).await;
+        if !go_on(&failure, request) {
+            return failure;
         }
         let pause = AGAIN_AFTER.get(vain).or(AGAIN_AFTER.last()).copied().unwrap_or_default();
         vain += 1;
-        output.note(&format!("the stream broke off ({}); going on in {:.1} s", failure.message, pause.as_secs_f64()));
+        let (why, seconds) = (safe(&failure.message), pause.as_secs_f64());
+        output.note(&format!("the stream broke off ({why}); going on in {seconds:.1} s"));
         tokio::time::sleep(pause).await;
     }
 }
 
 /// Shows events until the stream breaks off, and keeps where it was.
-async fn follow(session: &Session, output: &Output, request: &mut WatchEventsRequest, vain: &mut usize) -> Failure {
+async fn follow(
+    session: &Session,
+    output: &Output,
+    request: &mut WatchEventsRequest,
+    vain: &mut usize,
+) -> Failure {
     let shown = async {
         let mut stream = session.stream(&*request).await?;
         while let Some(frame) = stream.try_next().await? {

@@ -57,7 +57,8 @@ async fn a_first_campaign_by_commands_alone() -> Result<()> {
     let webhook_key = operator.file("webhook-key", opened.webhook_key.as_bytes())?;
     let simulator = stack.simulator.url();
     let account = ["accounts", "create", "Our Telnyx", "--provider", "telnyx", "--tenant", "Neighbors"];
-    let secrets = ["--api-secret-file", &secret, "--webhook-key-file", &webhook_key, "--base-url", &simulator];
+    let secrets =
+        ["--api-secret-file", &secret, "--webhook-key-file", &webhook_key, "--base-url", &simulator];
     let account = operator.does(&[&account[..], &secrets].concat()).await?;
     ensure!(!account.contains(&opened.api_secret) && account.contains("telnyx"), "{account}");
 
@@ -70,8 +71,11 @@ async fn a_first_campaign_by_commands_alone() -> Result<()> {
     ensure!(numbers.iter().all(|number| listed.contains(number)) && listed.contains("local"), "{listed}");
 
     let imported = import(&amina).await?;
-    let campaign = ["campaigns", "create", "Vote", "--list", "Voters", "--pool", "Texas", "--mode", "broadcast"];
-    amina.does(&[&campaign[..], &["--template", "Hi {first_name|friend}, vote on Tuesday!"]].concat()).await?;
+    let campaign =
+        ["campaigns", "create", "Vote", "--list", "Voters", "--pool", "Texas", "--mode", "broadcast"];
+    amina
+        .does(&[&campaign[..], &["--template", "Hi {first_name|friend}, vote on Tuesday!"]].concat())
+        .await?;
     amina.does(&["campaigns", "start", "Vote"]).await?;
     let watched = amina.does(&["campaigns", "watch", "Vote"]).await?;
     ensure!(watched.lines().last().is_some_and(|line| line.contains("running")), "{watched}");
@@ -80,11 +84,17 @@ async fn a_first_campaign_by_commands_alone() -> Result<()> {
     ensure!(count(&report, "/messageCount")? == imported, "{report}");
     ensure!(amina.does(&["report", "Vote"]).await?.contains("delivered"), "{report}");
 
-    let messages = amina.runs(&["messages", "list", "Vote", "--all", "--page-size", "100", "--json"]).await?.objects()?;
+    let messages = amina
+        .runs(&["messages", "list", "Vote", "--all", "--page-size", "100", "--json"])
+        .await?
+        .objects()?;
     ensure!(messages.len() == imported, "{} of {imported}", messages.len());
     let first = text(messages.first().context("a message")?, "/name")?;
     let history = amina.does(&["messages", "get", &first]).await?;
-    ensure!(["queued", "claimed", "sent", "delivered"].iter().all(|step| history.contains(step)), "{history}");
+    ensure!(
+        ["queued", "claimed", "sent", "delivered"].iter().all(|step| history.contains(step)),
+        "{history}"
+    );
     let audit = amina.does(&["audit", "list", "--method", "CampaignService/StartCampaign"]).await?;
     ensure!(audit.lines().count() == 2 && audit.contains("OK"), "{audit}");
     amina.does(&["audit", "verify"]).await?;

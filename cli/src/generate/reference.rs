@@ -20,7 +20,9 @@ pub(crate) fn page(mut command: Command) -> String {
     for (exit, meaning) in EXITS {
         let _ = writeln!(page, "| {} | {meaning} |", exit as u8);
     }
-    page.push_str("\nCtrl-C ends any command with 130, but `muster watch`, which ends with 0 and says how to go on.\n");
+    page.push_str(
+        "\nCtrl-C ends any command with 130, but `muster watch`, which ends with 0 and says how to go on.\n",
+    );
     page.push_str("\n## Flags of every command\n\n");
     flags(&mut page, command.get_arguments().filter(|arg| arg.is_global_set()));
     page.push_str("\n## Commands\n");
@@ -48,12 +50,16 @@ fn about(command: &Command) -> String {
 }
 
 fn write_verb(page: &mut String, calls: &[(String, Vec<MethodDescriptor>)], name: &str, verb: &Command) {
-    let own = || verb.get_arguments().filter(|arg| !arg.is_global_set() && !["help", "version"].contains(&arg.get_id().as_str()));
+    let own = || {
+        verb.get_arguments()
+            .filter(|arg| !arg.is_global_set() && !["help", "version"].contains(&arg.get_id().as_str()))
+    };
     let positionals = own().filter(|arg| arg.is_positional()).map(|arg| format!(" {arg}"));
     let rpcs = calls.iter().filter(|(command, _)| command == name).flat_map(|(_, rpcs)| rpcs);
     let rpcs: Vec<_> = rpcs.map(|rpc| format!("`{}`", api::spelled(rpc))).collect();
     let rpcs = if rpcs.is_empty() { String::new() } else { format!(" ({})", rpcs.join(", ")) };
-    let _ = write!(page, "\n**`muster {name}{}`** - {}{rpcs}.\n", positionals.collect::<String>(), about(verb));
+    let _ =
+        write!(page, "\n**`muster {name}{}`** - {}{rpcs}.\n", positionals.collect::<String>(), about(verb));
     if own().next().is_some() {
         page.push('\n');
         flags(page, own());
@@ -63,8 +69,10 @@ fn write_verb(page: &mut String, calls: &[(String, Vec<MethodDescriptor>)], name
 fn flags<'a>(page: &mut String, args: impl Iterator<Item = &'a Arg>) {
     for arg in args {
         let help = arg.get_help().map(ToString::to_string).unwrap_or_default();
-        let variable = arg.get_env().map(|name| format!(" (`{}`)", name.to_string_lossy())).unwrap_or_default();
-        let values: Vec<_> = arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
+        let variable =
+            arg.get_env().map(|name| format!(" (`{}`)", name.to_string_lossy())).unwrap_or_default();
+        let values: Vec<_> =
+            arg.get_possible_values().iter().map(|value| format!("`{}`", value.get_name())).collect();
         let takes = arg.get_action().takes_values() && !values.is_empty();
         let values = if takes { format!(": {}", values.join(", ")) } else { String::new() };
         let required = if arg.is_required_set() && !arg.is_positional() { " (required)" } else { "" };
@@ -79,6 +87,9 @@ mod tests {
         let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/cli.md");
         let there = std::fs::read_to_string(path).unwrap_or_default();
         let page = super::page(crate::tree::command());
-        assert!(there == page, "docs/cli.md is not as the commands are: cargo run -p muster-cli -- reference > docs/cli.md");
+        assert!(
+            there == page,
+            "docs/cli.md is not as the commands are: cargo run -p muster-cli -- reference > docs/cli.md"
+        );
     }
 }

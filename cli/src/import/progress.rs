@@ -47,9 +47,11 @@ impl Progress {
                 std::future::pending::<()>().await;
             }
             // What cannot be asked now is asked again; the import itself says what is wrong.
-            let asked = session.get::<_, ContactList>(&GetContactListRequest { name: before.name.clone() }).await;
+            let asked =
+                session.get::<_, ContactList>(&GetContactListRequest { name: before.name.clone() }).await;
             if let Ok(now) = asked {
-                let count = |now: i64, before: i64| HumanCount(u64::try_from(now - before).unwrap_or_default());
+                let count =
+                    |now: i64, before: i64| HumanCount(u64::try_from(now - before).unwrap_or_default());
                 let imported = count(now.contact_count, before.contact_count);
                 let rejected = count(now.rejected_row_count, before.rejected_row_count);
                 let lines = HumanCount(self.lines.load(Ordering::Relaxed));

@@ -80,8 +80,10 @@ fn style(template: &str) -> ProgressStyle {
 
 /// All of it on one line, for where nothing can be drawn again.
 pub(super) fn line(campaign: &Campaign, report: &CampaignReport, pace: &Pace) -> String {
-    let counts = STATUSES.iter().map(|status| (status, count(report, *status))).filter(|(_, count)| *count > 0);
-    let counts = counts.map(|(status, count)| format!("{} {count}", word(status.as_str_name(), "MESSAGE_STATUS_")));
+    let counts =
+        STATUSES.iter().map(|status| (status, count(report, *status))).filter(|(_, count)| *count > 0);
+    let counts =
+        counts.map(|(status, count)| format!("{} {count}", word(status.as_str_name(), "MESSAGE_STATUS_")));
     let parts = std::iter::once(head(campaign, report)).chain(counts).chain(foot(report, pace));
     parts.collect::<Vec<_>>().join("; ")
 }
@@ -96,7 +98,10 @@ fn foot(report: &CampaignReport, pace: &Pace) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(rate) = pace.rate() {
         let left = pace.eta_s().map(|seconds| HumanDuration(std::time::Duration::from_secs(seconds)));
-        lines.push(format!("{rate:.1} a second{}", left.map_or(String::new(), |left| format!(", {left} left"))));
+        lines.push(format!(
+            "{rate:.1} a second{}",
+            left.map_or(String::new(), |left| format!(", {left} left"))
+        ));
     }
     let mut classes: Vec<(ErrorClass, i64)> = Vec::new();
     for error in &report.error_counts {
@@ -107,7 +112,9 @@ fn foot(report: &CampaignReport, pace: &Pace) -> Vec<String> {
     }
     classes.sort_by_key(|(_, count)| -count);
     if !classes.is_empty() {
-        let words = classes.iter().map(|(class, count)| format!("{} {count}", word(class.as_str_name(), "ERROR_CLASS_")));
+        let words = classes
+            .iter()
+            .map(|(class, count)| format!("{} {count}", word(class.as_str_name(), "ERROR_CLASS_")));
         lines.push(format!("errors: {}", words.collect::<Vec<_>>().join(", ")));
     }
     lines

@@ -17,13 +17,18 @@ use crate::session::Session;
 use crate::verb::{Noun, Verb};
 
 pub(crate) fn noun() -> Noun {
-    let columns = &["name", "display_name", "provider", "account_sid", "base_url", "secrets_locked", "create_time"];
+    let columns =
+        &["name", "display_name", "provider", "account_sid", "base_url", "secrets_locked", "create_time"];
     Noun {
         name: "accounts",
         about: "Accounts at SMS providers",
         verbs: vec![
             Verb::call("create", "Create a provider account", create),
-            Verb::named::<GetProviderAccountRequest>("get", "Show an account, with the URLs to enter at the provider", ACCOUNT),
+            Verb::named::<GetProviderAccountRequest>(
+                "get",
+                "Show an account, with the URLs to enter at the provider",
+                ACCOUNT,
+            ),
             Verb::list::<ListProviderAccountsRequest>("list", "List provider accounts", columns),
             Verb::call("update", "Change a provider account", update),
         ],

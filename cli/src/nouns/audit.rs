@@ -2,7 +2,9 @@
 
 use clap::Args;
 use futures::TryStreamExt as _;
-use muster_proto::v1::{ExportAuditLogRequest, ListAuditEntriesRequest, VerifyAuditLogRequest, VerifyAuditLogResponse};
+use muster_proto::v1::{
+    ExportAuditLogRequest, ListAuditEntriesRequest, VerifyAuditLogRequest, VerifyAuditLogResponse,
+};
 use prost_types::Timestamp;
 
 use crate::api;
@@ -20,8 +22,18 @@ pub(crate) fn noun() -> Noun {
         about: "The audit log of a tenant",
         verbs: vec![
             Verb::list_by("list", "List entries, oldest first", columns, list),
-            Verb::special("export", "Write all entries with their hashes, a part a line as JSON", vec![api::rpc::<ExportAuditLogRequest>()], export),
-            Verb::special("verify", "Say whether the chain of entries holds; exit code 6 where it does not", verify_rpc, verify),
+            Verb::special(
+                "export",
+                "Write all entries with their hashes, a part a line as JSON",
+                vec![api::rpc::<ExportAuditLogRequest>()],
+                export,
+            ),
+            Verb::special(
+                "verify",
+                "Say whether the chain of entries holds; exit code 6 where it does not",
+                verify_rpc,
+                verify,
+            ),
         ],
     }
 }
@@ -86,7 +98,9 @@ struct Hash(Vec<u8>);
 async fn verify(session: &Session, output: &Output, flags: Verify) -> Result<()> {
     let known_hash = flags.known_hash.map(|hash| hash.0).unwrap_or_default();
     let parent = session.tenant().await?;
-    let answer = session.call(&VerifyAuditLogRequest { parent, known_sequence: flags.known_sequence, known_hash }).await?;
+    let answer = session
+        .call(&VerifyAuditLogRequest { parent, known_sequence: flags.known_sequence, known_hash })
+        .await?;
     output.answer(&answer)?;
     match api::typed::<VerifyAuditLogResponse>(&answer)?.valid {
         true => Ok(()),
@@ -95,7 +109,8 @@ async fn verify(session: &Session, output: &Output, flags: Verify) -> Result<()>
 }
 
 fn hash(text: &str) -> std::result::Result<Hash, String> {
-    let pairs = text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2));
+    let pairs =
+        text.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).ok().filter(|pair| pair.len() == 2));
     let bytes = pairs.map(|pair| u8::from_str_radix(pair?, 16).ok()).collect::<Option<Vec<u8>>>();
     bytes.map(Hash).ok_or_else(|| "hexadecimal digits, as `muster audit verify` shows them".to_owned())
 }

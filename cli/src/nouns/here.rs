@@ -12,9 +12,11 @@ use crate::show::{Output, table};
 use crate::verb::{Nothing, Verb};
 
 pub(crate) fn whoami() -> Verb {
-    Verb::call("whoami", "Show who the key belongs to, and what it may do", async |_session: &Session, Nothing {}| {
-        Ok(GetCallerRequest {})
-    })
+    Verb::call(
+        "whoami",
+        "Show who the key belongs to, and what it may do",
+        async |_session: &Session, Nothing {}| Ok(GetCallerRequest {}),
+    )
 }
 
 pub(crate) fn status() -> Verb {
@@ -25,7 +27,8 @@ pub(crate) fn status() -> Verb {
 async fn look(session: &Session, output: &Output, Nothing {}: Nothing) -> Result<()> {
     let place = &session.place;
     let [api, events] = session.doors();
-    let (api, events, caller) = tokio::join!(health(api.1), health(events.1), session.get(&GetCallerRequest {}));
+    let (api, events, caller) =
+        tokio::join!(health(api.1), health(events.1), session.get(&GetCallerRequest {}));
     let caller: std::result::Result<GetCallerResponse, Failure> = caller;
     let (who, tenant) = match &caller {
         Ok(caller) => (caller.caller.clone(), caller.tenant.clone()),
@@ -38,10 +41,18 @@ async fn look(session: &Session, output: &Output, Nothing {}: Nothing) -> Result
         ("events", format!("{} ({events})", place.events_endpoint)),
         ("key from", place.key_from.clone()),
         ("caller", who),
-        ("tenant", if tenant.is_empty() { "none: an operator calls for any, with --tenant".to_owned() } else { tenant }),
+        (
+            "tenant",
+            if tenant.is_empty() {
+                "none: an operator calls for any, with --tenant".to_owned()
+            } else {
+                tenant
+            },
+        ),
     ];
     if output.is_json() {
-        let object: serde_json::Map<_, _> = rows.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
+        let object: serde_json::Map<_, _> =
+            rows.iter().map(|(name, value)| ((*name).to_owned(), json!(value))).collect();
         output.line(&object)?;
     } else {
         let rows = rows.into_iter().map(|(name, value)| vec![name.to_owned(), value]);

@@ -2,8 +2,8 @@
 
 use clap::Args;
 use muster_proto::v1::{
-    ContactList, CreateContactListRequest, GetContactListRequest, ListContactListsRequest, ListContactsRequest,
-    ListRejectedRowsRequest,
+    ContactList, CreateContactListRequest, GetContactListRequest, ListContactListsRequest,
+    ListContactsRequest, ListRejectedRowsRequest,
 };
 
 use crate::failure::Result;
@@ -20,7 +20,12 @@ pub(crate) fn lists() -> Noun {
             Verb::call("create", "Create an empty contact list", create),
             Verb::named::<GetContactListRequest>("get", "Show a list with its counts", LIST),
             Verb::list::<ListContactListsRequest>("list", "List contact lists", columns),
-            Verb::list_by("rejected", "List rows that could not become a contact", &["line", "reason", "row"], rejected),
+            Verb::list_by(
+                "rejected",
+                "List rows that could not become a contact",
+                &["line", "reason", "row"],
+                rejected,
+            ),
         ],
     }
 }

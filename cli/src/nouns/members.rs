@@ -4,8 +4,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 use muster_proto::v1::{
-    AcceptInvitationRequest, CreateInvitationRequest, DeleteInvitationRequest, DeleteMemberRequest, GetMemberRequest,
-    Invitation, ListInvitationsRequest, ListMembersRequest, Member, UpdateMemberRequest,
+    AcceptInvitationRequest, CreateInvitationRequest, DeleteInvitationRequest, DeleteMemberRequest,
+    GetMemberRequest, Invitation, ListInvitationsRequest, ListMembersRequest, Member, UpdateMemberRequest,
 };
 use prost_types::Timestamp;
 use secrecy::ExposeSecret as _;
@@ -23,9 +23,14 @@ pub(crate) fn members() -> Noun {
         about: "The people of a tenant",
         verbs: vec![
             Verb::named::<GetMemberRequest>("get", "Show a member", MEMBER),
-            Verb::list::<ListMembersRequest>("list", "List members", &["name", "email", "display_name", "role", "create_time"]),
+            Verb::list::<ListMembersRequest>(
+                "list",
+                "List members",
+                &["name", "email", "display_name", "role", "create_time"],
+            ),
             Verb::call("update", "Change a member's role or display name", update),
-            Verb::named::<DeleteMemberRequest>("delete", "Remove a member with all of their keys", MEMBER).asks(),
+            Verb::named::<DeleteMemberRequest>("delete", "Remove a member with all of their keys", MEMBER)
+                .asks(),
         ],
     }
 }
@@ -36,7 +41,11 @@ pub(crate) fn invitations() -> Noun {
         about: "How people come in",
         verbs: vec![
             Verb::call("create", "Invite somebody; the token is shown only now", create),
-            Verb::list::<ListInvitationsRequest>("list", "List open invitations", &["name", "email", "role", "expire_time"]),
+            Verb::list::<ListInvitationsRequest>(
+                "list",
+                "List open invitations",
+                &["name", "email", "role", "expire_time"],
+            ),
             Verb::named::<DeleteInvitationRequest>("delete", "Take an invitation back", INVITATION),
             Verb::call("accept", "Accept an invitation; the secret of the new key is shown only now", accept),
         ],
@@ -62,7 +71,10 @@ async fn update(session: &Session, flags: Update) -> Result<UpdateMemberRequest>
     let update_mask = mask.done()?;
     let role = ROLE.resolve_some(session, Some(&role)).await?;
     let name = MEMBER.resolve(session, &flags.member).await?;
-    Ok(UpdateMemberRequest { member: Some(Member { name, display_name, role, ..Member::default() }), update_mask })
+    Ok(UpdateMemberRequest {
+        member: Some(Member { name, display_name, role, ..Member::default() }),
+        update_mask,
+    })
 }
 
 #[derive(Args)]
@@ -79,7 +91,8 @@ struct Create {
 
 async fn create(session: &Session, flags: Create) -> Result<CreateInvitationRequest> {
     let role = ROLE.resolve(session, &flags.role).await?;
-    let invitation = Invitation { email: flags.email, role, expire_time: flags.expires, ..Invitation::default() };
+    let invitation =
+        Invitation { email: flags.email, role, expire_time: flags.expires, ..Invitation::default() };
     Ok(CreateInvitationRequest { parent: session.tenant().await?, invitation: Some(invitation) })
 }
 

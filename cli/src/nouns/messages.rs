@@ -7,6 +7,7 @@ use muster_proto::v1::{
 };
 
 use crate::failure::Result;
+use crate::flags;
 use crate::resource::{CAMPAIGN, MESSAGE};
 use crate::session::Session;
 use crate::verb::{Noun, Verb};
@@ -47,7 +48,11 @@ pub(crate) fn opt_outs() -> Noun {
     Noun {
         name: "opt-outs",
         about: "Who must not be texted",
-        verbs: vec![Verb::list::<ListOptOutsRequest>("list", "List opt-outs", &["phone_number", "create_time"])],
+        verbs: vec![Verb::list::<ListOptOutsRequest>(
+            "list",
+            "List opt-outs",
+            &["phone_number", "create_time"],
+        )],
     }
 }
 
@@ -55,11 +60,15 @@ pub(crate) fn opt_outs() -> Noun {
 struct List {
     /// The campaign: its id, its resource name, or what people call it
     campaign: String,
+    /// Only messages of this status; can be repeated. A page may then have fewer entries than asked for, or none
+    #[arg(long = "status", value_parser = flags::choice("MessageStatus"))]
+    statuses: Vec<i32>,
 }
 
 async fn list(session: &Session, flags: List) -> Result<ListMessagesRequest> {
     let campaign = CAMPAIGN.resolve(session, &flags.campaign).await?;
-    Ok(ListMessagesRequest { parent: session.tenant().await?, campaign, ..ListMessagesRequest::default() })
+    let parent = session.tenant().await?;
+    Ok(ListMessagesRequest { parent, campaign, statuses: flags.statuses, ..ListMessagesRequest::default() })
 }
 
 #[derive(Args)]

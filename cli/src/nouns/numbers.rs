@@ -90,7 +90,11 @@ async fn add(session: &Session, flags: Add) -> Result<BatchCreatePhoneNumbersReq
 }
 
 fn lines(file: &std::path::Path) -> Result<Vec<String>> {
-    let read = if file.as_os_str() == "-" { std::io::read_to_string(std::io::stdin()) } else { std::fs::read_to_string(file) };
+    let read = if file.as_os_str() == "-" {
+        std::io::read_to_string(std::io::stdin())
+    } else {
+        std::fs::read_to_string(file)
+    };
     let text = read.map_err(|error| Failure::because(&format!("cannot read {}", file.display()), error))?;
     Ok(text.lines().map(str::trim).filter(|line| !line.is_empty()).map(str::to_owned).collect())
 }
@@ -103,5 +107,9 @@ struct List {
 
 async fn list(session: &Session, flags: List) -> Result<ListPhoneNumbersRequest> {
     let number_pool = POOL.resolve(session, &flags.pool).await?;
-    Ok(ListPhoneNumbersRequest { parent: session.tenant().await?, number_pool, ..ListPhoneNumbersRequest::default() })
+    Ok(ListPhoneNumbersRequest {
+        parent: session.tenant().await?,
+        number_pool,
+        ..ListPhoneNumbersRequest::default()
+    })
 }

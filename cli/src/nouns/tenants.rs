@@ -2,9 +2,9 @@
 
 use clap::Args;
 use muster_proto::v1::{
-    CreateTenantRequest, DeleteTenantRequest, GetTenantRequest, GetTenantUsageRequest, IdentityProvider, ListTenantsRequest,
-    ResumeTenantRequest, SendingHours, SuspendTenantRequest, Tenant, TenantQuotas, TenantSettings, UndeleteTenantRequest,
-    UpdateTenantRequest,
+    CreateTenantRequest, DeleteTenantRequest, GetTenantRequest, GetTenantUsageRequest, IdentityProvider,
+    ListTenantsRequest, ResumeTenantRequest, SendingHours, SuspendTenantRequest, Tenant, TenantQuotas,
+    TenantSettings, UndeleteTenantRequest, UpdateTenantRequest,
 };
 use prost_reflect::Value;
 
@@ -22,12 +22,27 @@ pub(crate) fn noun() -> Noun {
         verbs: vec![
             Verb::call("create", "Create a tenant", create),
             Verb::named::<GetTenantRequest>("get", "Show a tenant", TENANT).or_own(),
-            Verb::list_by("list", "List tenants", &["name", "display_name", "state", "broadcast_allowed", "create_time"], list),
+            Verb::list_by(
+                "list",
+                "List tenants",
+                &["name", "display_name", "state", "broadcast_allowed", "create_time"],
+                list,
+            ),
             Verb::call("update", "Change a tenant", update),
-            Verb::named::<GetTenantUsageRequest>("usage", "Show how much of its quotas a tenant has used", TENANT).or_own(),
+            Verb::named::<GetTenantUsageRequest>(
+                "usage",
+                "Show how much of its quotas a tenant has used",
+                TENANT,
+            )
+            .or_own(),
             Verb::call("suspend", "Stop everything that a tenant does", suspend),
             Verb::named::<ResumeTenantRequest>("resume", "Let a suspended tenant go on", TENANT),
-            Verb::named::<DeleteTenantRequest>("delete", "Delete a tenant; it can be undeleted until it is purged", TENANT).asks(),
+            Verb::named::<DeleteTenantRequest>(
+                "delete",
+                "Delete a tenant; it can be undeleted until it is purged",
+                TENANT,
+            )
+            .asks(),
             Verb::named::<UndeleteTenantRequest>("undelete", "Take a deletion back", TENANT),
         ],
     }
@@ -94,8 +109,10 @@ impl Values {
                 retention_days: mask.take("settings.retention_days", self.retention_days),
             }),
             quotas: Some(api::typed(&quotas)?),
-            identity_provider: mask
-                .take("identity_provider", provider.map(|(issuer, audience)| Some(IdentityProvider { issuer, audience }))),
+            identity_provider: mask.take(
+                "identity_provider",
+                provider.map(|(issuer, audience)| Some(IdentityProvider { issuer, audience })),
+            ),
             ..Tenant::default()
         })
     }

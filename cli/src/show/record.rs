@@ -14,8 +14,14 @@ pub(crate) fn text(message: &DynamicMessage) -> String {
 }
 
 fn write(text: &mut String, message: &DynamicMessage, indent: &str) {
-    let fields: Vec<FieldDescriptor> = message.descriptor().fields().filter(|field| says(message, field)).collect();
-    let width = fields.iter().filter(|field| is_line(message, field)).map(|field| label(field).len()).max().unwrap_or(0);
+    let fields: Vec<FieldDescriptor> =
+        message.descriptor().fields().filter(|field| says(message, field)).collect();
+    let width = fields
+        .iter()
+        .filter(|field| is_line(message, field))
+        .map(|field| label(field).len())
+        .max()
+        .unwrap_or(0);
     for field in fields {
         let found = message.get_field(&field);
         if is_line(message, &field) {
@@ -39,16 +45,15 @@ fn write(text: &mut String, message: &DynamicMessage, indent: &str) {
 /// Whether a field is worth a line: zero is, an empty text is not.
 fn says(message: &DynamicMessage, field: &FieldDescriptor) -> bool {
     let counts = !field.is_list() && !field.is_map() && !field.supports_presence();
-    message.has_field(field) || (counts && !matches!(field.kind(), Kind::String | Kind::Bytes | Kind::Enum(_)))
+    message.has_field(field)
+        || (counts && !matches!(field.kind(), Kind::String | Kind::Bytes | Kind::Enum(_)))
 }
 
 /// Whether a field fits a line.
 fn is_line(message: &DynamicMessage, field: &FieldDescriptor) -> bool {
-    match field.kind() {
-        Kind::Message(_) if field.is_map() => true,
-        Kind::Message(_) => message.get_field(field).as_message().is_some_and(|inner| value::time(inner).is_some()),
-        _ => true,
-    }
+    let is_scalar = field.kind().as_message().is_none();
+    let is_time = || message.get_field(field).as_message().is_some_and(|inner| value::time(inner).is_some());
+    is_scalar || field.is_map() || is_time()
 }
 
 /// A field's name as people read it: `create_time` becomes `create time`.

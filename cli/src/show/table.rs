@@ -26,9 +26,9 @@ pub(crate) fn of_all_fields(rows: &[DynamicMessage]) -> String {
     let fields = descriptor.fields().filter(|field| rows.iter().any(|row| row.has_field(field)));
     let fields: Vec<_> = fields.collect();
     let head = fields.iter().map(|field| record::label(field).to_uppercase()).collect();
-    let cells = rows.iter().map(|row| {
-        fields.iter().map(|field| cut(&value::words(field, &row.get_field(field)))).collect()
-    });
+    let cells = rows
+        .iter()
+        .map(|row| fields.iter().map(|field| cut(&value::words(field, &row.get_field(field)))).collect());
     of_cells(head, cells)
 }
 

@@ -2,29 +2,25 @@
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
-use prost_reflect::{DynamicMessage, FieldDescriptor, Kind, ReflectMessage as _, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, MapKey, ReflectMessage as _, Value};
 
 use crate::api;
 
 /// A field's value in words; empty where it says nothing, and for messages, which have no line of their own.
 pub(crate) fn words(field: &FieldDescriptor, value: &Value) -> String {
-    match value {
-        Value::List(items) => {
-            let words: Vec<_> = items.iter().map(|item| one(field, item)).filter(|item| !item.is_empty()).collect();
-            words.join(", ")
-        }
-        Value::Map(entries) => {
-            let value_field = field.kind().as_message().map(|entry| entry.map_entry_value_field());
-            let pair = |(key, value): (&prost_reflect::MapKey, &Value)| {
-                let value = value_field.as_ref().map(|field| one(field, value)).unwrap_or_default();
-                format!("{}={value}", key.as_str().unwrap_or_default())
-            };
-            let mut pairs: Vec<_> = entries.iter().map(pair).collect();
-            pairs.sort();
-            safe(&pairs.join(", "))
-        }
-        value => one(field, value),
+    if let Some(items) = value.as_list() {
+        let words = items.iter().map(|item| one(field, item)).filter(|item| !item.is_empty());
+        return words.collect::<Vec<_>>().join(", ");
     }
+    let Some(entries) = value.as_map() else { return one(field, value) };
+    let value_field = field.kind().as_message().map(|entry| entry.map_entry_value_field());
+    let pair = |(key, value): (&MapKey, &Value)| {
+        let value = value_field.as_ref().map(|field| one(field, value)).unwrap_or_default();
+        format!("{}={value}", safe(key.as_str().unwrap_or_default()))
+    };
+    let mut pairs: Vec<_> = entries.iter().map(pair).collect();
+    pairs.sort();
+    pairs.join(", ")
 }
 
 fn one(field: &FieldDescriptor, value: &Value) -> String {
@@ -39,13 +35,17 @@ fn one(field: &FieldDescriptor, value: &Value) -> String {
         Value::String(text) => safe(text),
         Value::Bytes(bytes) => bytes.iter().map(|byte| format!("{byte:02x}")).collect(),
         Value::EnumNumber(0) => String::new(),
-        Value::EnumNumber(number) => match field.kind() {
-            Kind::Enum(of) => of.get_value(*number).map_or(number.to_string(), |value| api::plain_value(&of, value.name())),
-            _ => number.to_string(),
-        },
+        Value::EnumNumber(number) => chosen(field, *number).unwrap_or_else(|| number.to_string()),
         Value::Message(message) => time(message).unwrap_or_default(),
         Value::List(_) | Value::Map(_) => String::new(),
     }
+}
+
+/// What an enum's number stands for; nothing for one of a later version than ours.
+fn chosen(field: &FieldDescriptor, number: i32) -> Option<String> {
+    let kind = field.kind();
+    let of = kind.as_enum()?;
+    Some(api::plain_value(of, of.get_value(number)?.name()))
 }
 
 /// A google.protobuf.Timestamp by the clock of whoever looks.

@@ -15,12 +15,14 @@ pub(super) fn words(event: &DynamicMessage) -> String {
     let found = event.get_field(&field);
     let Some(inner) = found.as_message() else { return String::new() };
     let mut words = vec![time(inner), field.name().replace('_', "-")];
-    for field in inner.descriptor().fields().filter(|field| inner.has_field(field) && !SAID.contains(&field.name())) {
+    for field in
+        inner.descriptor().fields().filter(|field| inner.has_field(field) && !SAID.contains(&field.name()))
+    {
         let found = inner.get_field(&field);
-        let said = match found.as_ref() {
-            Value::String(name) if name.starts_with("tenants/") => short(name),
-            Value::List(items) if items.iter().any(|item| item.as_message().is_some()) => counts(items),
-            found => value::words(&field, found),
+        let said = match (found.as_str(), found.as_list()) {
+            (Some(name), _) if name.starts_with("tenants/") => short(name),
+            (_, Some(items)) if items.iter().any(|item| item.as_message().is_some()) => counts(items),
+            (_, _) => value::words(&field, &found),
         };
         if !said.is_empty() {
             words.push(format!("{}={}", field.name(), quoted(&said)));

@@ -11,7 +11,21 @@ async fn a_failure_says_what_to_do() -> Result<()> {
     let mut stack = scene::stack(scene::quick()).await?;
     let (organization, _) = scene::organization(&stack, Provider::Telnyx, 5).await?;
     let person = Person::with_key(&stack, &organization.key).await?;
-    let campaign = |list| ["campaigns", "create", "Early", "--list", list, "--pool", "Pool", "--mode", "broadcast", "--template", "Hi"];
+    let campaign = |list| {
+        [
+            "campaigns",
+            "create",
+            "Early",
+            "--list",
+            list,
+            "--pool",
+            "Pool",
+            "--mode",
+            "broadcast",
+            "--template",
+            "Hi",
+        ]
+    };
     person.does(&["lists", "create", "Nobody"]).await?;
     person.does(&campaign("Nobody")).await?;
     let nobody = "01900000-0000-7000-8000-000000000000";
