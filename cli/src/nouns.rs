@@ -3,6 +3,7 @@
 mod accounts;
 mod audit;
 mod campaigns;
+mod conversations;
 mod here;
 mod keys;
 pub(crate) mod lists;
@@ -33,8 +34,9 @@ pub(crate) fn nouns() -> Vec<Noun> {
         campaigns::noun(),
         messages::messages(),
         messages::texting(),
-        messages::replies(),
-        messages::opt_outs(),
+        conversations::conversations(),
+        conversations::replies(),
+        conversations::opt_outs(),
         audit::noun(),
     ]
 }

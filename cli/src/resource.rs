@@ -38,6 +38,7 @@ const fn by_id(noun: &'static str, segment: &'static str) -> Resource {
 
 pub(crate) const ACCOUNT: Resource = listed::<ListProviderAccountsRequest>("account", "providerAccounts");
 pub(crate) const CAMPAIGN: Resource = listed::<ListCampaignsRequest>("campaign", "campaigns");
+pub(crate) const CONVERSATION: Resource = by_id("conversation", "conversations");
 pub(crate) const INVITATION: Resource = listed::<ListInvitationsRequest>("invitation", "invitations");
 pub(crate) const KEY: Resource = listed::<ListApiKeysRequest>("key", "apiKeys");
 pub(crate) const LIST: Resource = listed::<ListContactListsRequest>("list", "contactLists");

@@ -43,7 +43,10 @@ impl Output {
         }
         let text = record::text(message);
         self.text(if text.is_empty() { "done" } else { text.trim_end() })?;
-        if message.descriptor().fields().any(|field| api::is_secret(&field) && message.has_field(&field)) {
+        let descriptor = message.descriptor();
+        let mut secrets = descriptor.fields().filter(api::is_secret);
+        // What has a name can be shown again.
+        if api::text_at(message, "name").is_none() && secrets.any(|secret| message.has_field(&secret)) {
             self.note("keep the secret: it is shown only now");
         }
         Ok(())

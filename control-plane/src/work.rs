@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_runtime::bus::Bus;
+use muster_runtime::objects::Objects;
 use muster_runtime::supervise::Tasks;
 
 use crate::db::Database;
@@ -17,6 +18,7 @@ mod dispatch;
 mod facts;
 mod fold;
 mod inbound;
+mod media;
 mod moves;
 mod nodes;
 mod numbers;
@@ -48,6 +50,7 @@ pub(crate) struct Context {
     pub(crate) retention_days_max: i32,
     /// The platform's hours.
     pub(crate) hours: Window,
+    pub(crate) objects: Objects,
 }
 
 /// Starts all loops.
@@ -74,4 +77,6 @@ pub(crate) fn start(context: &Context, tasks: &Tasks) {
     tasks.keep_running("purge", move || purge::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("retention", move || retention::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("erase media", move || media::run(c.clone()));
 }

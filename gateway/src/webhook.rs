@@ -3,6 +3,7 @@
 mod event;
 mod listen;
 mod path;
+mod places;
 #[cfg(test)]
 #[expect(clippy::disallowed_methods, reason = "the tests play a directory that fails")]
 mod tests;
@@ -17,13 +18,15 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Body;
 use muster_domain::provider::Provider;
-use muster_providers::{Forged, Verified, WebhookRequest};
+use muster_proto::internal::v1::Event;
+use muster_providers::{Forged, WebhookRequest};
 use muster_runtime::batch::Events;
 use muster_runtime::clock;
 
+use self::event::Believed;
 use self::path::{Kind, Path};
 use crate::account::{Account, Accounts};
-use crate::count::Counts;
+use crate::count::{Counts, Fate};
 
 pub(crate) use self::listen::listen;
 
@@ -33,6 +36,9 @@ const BODY_BYTES_MAX: usize = 64 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long JetStream may take. The most impatient provider gives a webhook two seconds.
 const PUBLISH_TIMEOUT: Duration = Duration::from_millis(1_500);
+
+/// Why a webhook was refused, and the answer to it.
+type Refused = (Fate, StatusCode);
 
 /// Takes webhooks.
 pub(crate) struct Webhooks {
@@ -67,25 +73,31 @@ impl Webhooks {
             return response;
         }
         let (kind, token) = (path.kind, path.token.to_owned());
-        match self.take(request, &token).await {
-            Ok(account) => {
-                self.counts.accepted.add();
-                accepted(account.adapter.provider(), kind)
+        let account = match self.account(&token).await {
+            Ok(account) => account,
+            Err((fate, status)) => {
+                self.counts.add(None, fate);
+                return empty(status);
             }
-            Err(status) => empty(status),
-        }
+        };
+        let provider = account.adapter.provider();
+        let (fate, response) = match self.take(request, kind, &account).await {
+            Ok(fate) => (fate, accepted(provider, kind)),
+            Err((fate, status)) => (fate, empty(status)),
+        };
+        self.counts.add_of(account.id, provider, fate);
+        response
     }
 
     /// Believes a webhook or not, and makes safe what it tells.
-    async fn take<B>(&self, request: Request<B>, token: &str) -> Result<Arc<Account>, StatusCode>
+    async fn take<B>(&self, request: Request<B>, kind: Kind, account: &Account) -> Result<Fate, Refused>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
         let arrived_us = clock::now_us();
-        let account = self.account(token).await?;
         let (head, body) = request.into_parts();
-        let body = receive(body).await.inspect_err(|_| self.counts.unreceived.add())?;
+        let body = receive(body).await?;
         let path_and_query = head.uri.path_and_query().map_or("", |path| path.as_str());
         let webhook = WebhookRequest {
             url: &[&self.public_base_url, path_and_query].concat(),
@@ -93,78 +105,66 @@ impl Webhooks {
             body: &body,
             now_s: arrived_us.div_euclid(1_000_000),
         };
-        let verified = self.verify(&account, webhook)?;
-        let told = account.adapter.events(&verified).map_err(|unreadable| {
-            self.counts.unreadable.add();
-            tracing::warn!(account.id = %account.id, error = %unreadable, "a webhook was unreadable");
-            StatusCode::BAD_REQUEST
-        })?;
-        let about = path::about(head.uri.query().unwrap_or_default());
-        let events = told.into_iter().map(|told| event::of(told, about, &account, arrived_us));
+        let verified = account
+            .adapter
+            .verify(&account.credentials, webhook)
+            .map_err(|forged| (Fate::from(forged), disbelieved(account.adapter.provider(), forged)))?;
+        let believed = Believed {
+            account,
+            kind,
+            query: head.uri.query().unwrap_or_default(),
+            headers: &head.headers,
+            body: &body,
+            arrived_us,
+        };
+        let (events, fate) = believed.events(account.adapter.events(&verified));
         self.report(events).await?;
-        Ok(account)
+        Ok(fate)
     }
 
-    async fn account(&self, token: &str) -> Result<Arc<Account>, StatusCode> {
+    async fn account(&self, token: &str) -> Result<Arc<Account>, Refused> {
         match self.accounts.get(token).await {
             Ok(Some(account)) => Ok(account),
-            Ok(None) => {
-                self.counts.unknown.add();
-                Err(StatusCode::NOT_FOUND)
-            }
+            Ok(None) => Err((Fate::Unknown, StatusCode::NOT_FOUND)),
             Err(error) => {
-                self.counts.unavailable.add();
                 let error = format!("{:#}", anyhow::Error::from(error));
                 // Counted; while the control-plane is away this may be every webhook.
                 tracing::debug!(error, "a webhook's account could not be learned");
-                Err(StatusCode::SERVICE_UNAVAILABLE)
+                Err((Fate::Unavailable, StatusCode::SERVICE_UNAVAILABLE))
             }
         }
     }
 
-    fn verify<'a>(&self, account: &Account, webhook: WebhookRequest<'a>) -> Result<Verified<'a>, StatusCode> {
-        account.adapter.verify(&account.credentials, webhook).map_err(|forged| {
-            self.counts.forged.add();
-            tracing::warn!(account.id = %account.id, error = %forged, "a webhook was not believed");
-            disbelieved(account.adapter.provider(), forged)
-        })
-    }
-
-    async fn report(
-        &self,
-        events: impl Iterator<Item = muster_proto::internal::v1::Event>,
-    ) -> Result<(), StatusCode> {
+    async fn report(&self, events: Vec<Event>) -> Result<(), Refused> {
         // At once, so that providers come back later instead of waiting for what will not be in time.
         if self.events.is_stuck() {
-            self.counts.unavailable.add();
-            return Err(StatusCode::SERVICE_UNAVAILABLE);
+            return Err((Fate::Unavailable, StatusCode::SERVICE_UNAVAILABLE));
         }
-        let reports = try_join_all(events.map(|event| self.events.report(event)));
+        let reports = try_join_all(events.into_iter().map(|event| self.events.report(event)));
         match tokio::time::timeout(PUBLISH_TIMEOUT, reports).await {
             Ok(Ok(_all)) => Ok(()),
-            Ok(Err(_)) | Err(_) => {
-                self.counts.unavailable.add();
-                Err(StatusCode::SERVICE_UNAVAILABLE)
-            }
+            Ok(Err(_)) | Err(_) => Err((Fate::Unavailable, StatusCode::SERVICE_UNAVAILABLE)),
         }
     }
 }
 
 /// The whole body, if it is small enough and comes soon enough.
-async fn receive<B>(body: B) -> Result<Bytes, StatusCode>
+async fn receive<B>(body: B) -> Result<Bytes, Refused>
 where
     B: Body<Data = Bytes>,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
     if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
-        return Err(StatusCode::PAYLOAD_TOO_LARGE);
+        return Err((Fate::TooLarge, StatusCode::PAYLOAD_TOO_LARGE));
     }
     let body = Limited::new(body, BODY_BYTES_MAX).collect();
     match tokio::time::timeout(BODY_TIMEOUT, body).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(StatusCode::PAYLOAD_TOO_LARGE),
-        Ok(Err(_broken)) => Err(StatusCode::BAD_REQUEST),
-        Err(_elapsed) => Err(StatusCode::REQUEST_TIMEOUT),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            Err((Fate::TooLarge, StatusCode::PAYLOAD_TOO_LARGE))
+        }
+        Ok(Err(_broken)) => Err((Fate::Broken, StatusCode::BAD_REQUEST)),
+        Err(_elapsed) => Err((Fate::TooSlow, StatusCode::REQUEST_TIMEOUT)),
     }
 }
 

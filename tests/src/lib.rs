@@ -22,6 +22,7 @@ pub mod client;
 pub mod contacts;
 pub mod devtools;
 mod environment;
+pub mod front;
 pub mod issuer;
 pub mod judge;
 pub mod lab;
@@ -35,6 +36,7 @@ pub mod tls;
 pub mod wait;
 
 pub use client::Client;
+pub use front::Front;
 pub use issuer::Issuer;
 pub use process::{Process, Ready, Spec, Usage};
 pub use run_dir::RunDir;

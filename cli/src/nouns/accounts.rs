@@ -75,6 +75,12 @@ struct Values {
     /// A file with what webhooks are verified with, such as Telnyx's public key
     #[arg(long, value_name = "FILE")]
     webhook_key_file: Option<PathBuf>,
+    /// A file with a second key to believe webhooks with, while the provider moves from one to the other
+    #[arg(long, value_name = "FILE")]
+    second_webhook_key_file: Option<PathBuf>,
+    /// Believe webhooks with one key again
+    #[arg(long, conflicts_with = "second_webhook_key_file")]
+    no_second_webhook_key: bool,
     /// Another base URL than the provider's own, such as a mock's; an operator's to say
     #[arg(long, value_name = "URL")]
     base_url: Option<String>,
@@ -82,12 +88,15 @@ struct Values {
 
 impl Values {
     fn account(self, mask: &mut Mask) -> Result<ProviderAccount> {
+        let cleared = self.no_second_webhook_key.then(String::new);
+        let second_webhook_key = secret(self.second_webhook_key_file.as_deref())?.or(cleared);
         Ok(ProviderAccount {
             account_sid: mask.take("account_sid", self.account_sid),
             api_user: mask.take("api_user", self.api_user),
             application_id: mask.take("application_id", self.application_id),
             api_secret: mask.take("api_secret", secret(self.api_secret_file.as_deref())?),
             webhook_key: mask.take("webhook_key", secret(self.webhook_key_file.as_deref())?),
+            second_webhook_key: mask.take("second_webhook_key", second_webhook_key),
             base_url: mask.take("base_url", self.base_url),
             ..ProviderAccount::default()
         })

@@ -1,10 +1,7 @@
-//! Messages and what a texter does with them, what people answer, and who must not be texted.
+//! Messages, and what a texter does with them.
 
 use clap::Args;
-use muster_proto::v1::{
-    ClaimContactsRequest, GetMessageRequest, ListMessagesRequest, ListOptOutsRequest, ListRepliesRequest,
-    SendMessageRequest,
-};
+use muster_proto::v1::{ClaimContactsRequest, GetMessageRequest, ListMessagesRequest, SendMessageRequest};
 
 use crate::failure::Result;
 use crate::flags;
@@ -32,27 +29,6 @@ pub(crate) fn texting() -> Noun {
             Verb::call("claim", "Take contacts of a running click campaign", claim),
             Verb::call("send", "Send one message: one click, one text", send),
         ],
-    }
-}
-
-pub(crate) fn replies() -> Noun {
-    let columns = &["receive_time", "from", "to", "keyword", "body"];
-    Noun {
-        name: "replies",
-        about: "What people answer",
-        verbs: vec![Verb::list::<ListRepliesRequest>("list", "List replies, oldest first", columns)],
-    }
-}
-
-pub(crate) fn opt_outs() -> Noun {
-    Noun {
-        name: "opt-outs",
-        about: "Who must not be texted",
-        verbs: vec![Verb::list::<ListOptOutsRequest>(
-            "list",
-            "List opt-outs",
-            &["phone_number", "create_time"],
-        )],
     }
 }
 

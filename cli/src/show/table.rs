@@ -1,7 +1,7 @@
 //! Messages as a table: a line each, cut where it would be too long to read.
 
 use comfy_table::{ContentArrangement, Table, presets};
-use prost_reflect::{DynamicMessage, ReflectMessage as _, Value};
+use prost_reflect::{DynamicMessage, FieldDescriptor, ReflectMessage as _};
 
 use super::{record, value};
 
@@ -13,7 +13,7 @@ const CELL_CHARS_MAX: usize = 60;
 pub(crate) fn of_messages(rows: &[DynamicMessage], columns: &[&str]) -> String {
     let head = columns.iter().map(|column| match *column {
         "name" => "ID".to_owned(),
-        column => column.rsplit('.').next().unwrap_or(column).replace('_', " ").to_uppercase(),
+        column => column.replace(['_', '.'], " ").to_uppercase(),
     });
     let cells = rows.iter().map(|row| columns.iter().map(|column| cell(row, column)).collect());
     of_cells(head.collect(), cells)
@@ -26,9 +26,7 @@ pub(crate) fn of_all_fields(rows: &[DynamicMessage]) -> String {
     let fields = descriptor.fields().filter(|field| rows.iter().any(|row| row.has_field(field)));
     let fields: Vec<_> = fields.collect();
     let head = fields.iter().map(|field| record::label(field).to_uppercase()).collect();
-    let cells = rows
-        .iter()
-        .map(|row| fields.iter().map(|field| cut(&value::words(field, &row.get_field(field)))).collect());
+    let cells = rows.iter().map(|row| fields.iter().map(|field| of_field(row, field)).collect());
     of_cells(head, cells)
 }
 
@@ -45,16 +43,24 @@ pub(crate) fn of_cells(head: Vec<String>, rows: impl Iterator<Item = Vec<String>
 
 fn cell(row: &DynamicMessage, path: &str) -> String {
     let (field, rest) = path.split_once('.').map_or((path, None), |(field, rest)| (field, Some(rest)));
-    let Some(descriptor) = row.descriptor().get_field_by_name(field) else { return String::new() };
-    let found = row.get_field(&descriptor);
-    match (rest, found.as_ref()) {
-        (Some(rest), Value::Message(inner)) => cell(inner, rest),
-        (Some(_), _) => String::new(),
-        (None, Value::String(name)) if name.starts_with("tenants/") || name.starts_with("roles/") => {
-            value::safe(name.rsplit('/').next().unwrap_or_default())
+    let field = row.descriptor().get_field_by_name(field);
+    match (field, rest) {
+        (Some(field), None) => of_field(row, &field),
+        (Some(field), Some(rest)) => {
+            row.get_field(&field).as_message().map(|inner| cell(inner, rest)).unwrap_or_default()
         }
-        (None, found) => cut(&value::words(&descriptor, found)),
+        (None, _) => String::new(),
     }
+}
+
+/// A field in words, short enough for a cell; empty where it is absent.
+fn of_field(row: &DynamicMessage, field: &FieldDescriptor) -> String {
+    if field.supports_presence() && !row.has_field(field) {
+        return String::new();
+    }
+    let words = value::words(field, &row.get_field(field));
+    let is_name = ["tenants/", "roles/"].iter().any(|begin| words.starts_with(begin)) && !field.is_list();
+    if is_name { words.rsplit('/').next().unwrap_or_default().to_owned() } else { cut(&words) }
 }
 
 fn cut(text: &str) -> String {

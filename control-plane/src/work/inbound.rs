@@ -3,25 +3,27 @@
 use muster_domain::consent::{Keyword, keyword};
 use muster_runtime::{clock, frame};
 
-use crate::db::{Result, SystemTx};
-use crate::store::conversations::{
-    Reply, ReplyKeyword, conversation_reply, opt_out_delete, opt_out_insert, reply_insert,
-};
+use crate::db::SystemTx;
+use crate::store::conversations::{conversation_reply, opt_out_delete, opt_out_insert};
+use crate::store::media::NewMedium;
+use crate::store::replies::{Reply, ReplyKeyword, reply_insert};
 use crate::work::facts::InboundReply;
 
-/// Applies replies in the order they came in.
-pub(crate) async fn apply(tx: &SystemTx<'_>, replies: Vec<InboundReply>) -> Result<()> {
+/// Applies replies in the order they came in, and says how many were known.
+pub(crate) async fn apply(tx: &SystemTx<'_>, replies: Vec<InboundReply>) -> anyhow::Result<usize> {
+    let mut known = 0;
     for reply in replies {
-        apply_one(tx, reply).await?;
+        known += usize::from(!apply_one(tx, reply).await?);
     }
-    Ok(())
+    Ok(known)
 }
 
-async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
+/// Applies a reply; false where it was known.
+async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> anyhow::Result<bool> {
     let InboundReply { tenant, time, inbound } = received;
     let Some(account) = frame::id_from(&inbound.account_id) else {
         tracing::error!("a reply without a provider account is passed over");
-        return Ok(());
+        return Ok(true);
     };
     let keyword = keyword(&inbound.body);
     let shown = match keyword {
@@ -44,14 +46,15 @@ async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
         receive_time: time,
         erase_time: None,
     };
+    let media: Vec<NewMedium> =
+        reply.media_urls.iter().map(|_| NewMedium::of(tenant)).collect::<muster_runtime::Result<_>>()?;
     // A reply delivered twice must not act twice: STOP, START, and STOP again late would end opted out.
-    if !reply_insert(tx, &reply).await? {
-        return Ok(());
-    }
-    conversation_reply(tx, &reply).await?;
+    let Some(kept) = reply_insert(tx, &reply, &media).await? else { return Ok(false) };
+    conversation_reply(tx, &reply, &kept).await?;
     match keyword {
-        Some(Keyword::Stop) => opt_out_insert(tx, tenant, &reply.from, time).await,
-        Some(Keyword::Start | Keyword::StartIfOptedOut) => opt_out_delete(tx, tenant, &reply.from).await,
-        Some(Keyword::Help) | None => Ok(()),
+        Some(Keyword::Stop) => opt_out_insert(tx, tenant, &reply.from, time).await?,
+        Some(Keyword::Start | Keyword::StartIfOptedOut) => opt_out_delete(tx, tenant, &reply.from).await?,
+        Some(Keyword::Help) | None => {}
     }
+    Ok(true)
 }
