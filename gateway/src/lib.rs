@@ -26,6 +26,8 @@ use muster_runtime::health::{Health, closing};
 use muster_runtime::supervise::Tasks;
 use muster_runtime::{access, grpc, service};
 
+use tokio_util::sync::CancellationToken;
+
 use crate::account::Accounts;
 use crate::count::Counts;
 use crate::events::{EventServer, Watches};
@@ -37,6 +39,9 @@ pub use crate::config::Config;
 /// How events are gathered: webhooks wait for this, and one publish then answers all of them.
 const EVENTS: Limits =
     Limits { linger: Duration::from_millis(1), frame_events_max: 256, frames_inflight_max: 8 };
+
+/// How long streams may take to end once the gateway stops.
+const LAST_WORDS_MAX: Duration = Duration::from_secs(3);
 
 /// A running gateway.
 pub struct Gateway {
@@ -91,6 +96,12 @@ impl Gateway {
     }
 }
 
+/// Returns when who watches has had the time to read that the gateway stops. Who does not read never would.
+async fn overdue(stop: CancellationToken) {
+    closing(stop).await;
+    tokio::time::sleep(LAST_WORDS_MAX).await;
+}
+
 async fn serve_grpc(
     config: &config::Grpc,
     watches: Watches,
@@ -109,9 +120,12 @@ async fn serve_grpc(
         .add_service(EventServer::new(watches));
     let stop = tasks.stop();
     tasks.spawn(async move {
-        let serving = server.serve_with_incoming_shutdown(incoming, closing(stop));
-        if let Err(error) = serving.await {
-            tracing::error!(error = %error, "gRPC is not served any longer");
+        let serving = server.serve_with_incoming_shutdown(incoming, closing(stop.clone()));
+        tokio::select! {
+            served = serving => if let Err(error) = served {
+                tracing::error!(error = %error, "gRPC is not served any longer");
+            },
+            () = overdue(stop) => tracing::info!("watchers who do not read are cut off"),
         }
     });
     health.serving().await;

@@ -3,7 +3,7 @@
 //! - `WORK` is the conveyor: order frames for sender nodes, in shards. It holds a few seconds of sending and may be
 //!   lost: orders are made again from PostgreSQL.
 //! - `EVENTS` is precious: what happened outside, until it is projected into PostgreSQL.
-//! - `STATUS` carries committed changes of status to the gateways' watchers.
+//! - `STATUS` carries what was committed of each tenant's to the gateways' watchers.
 //! - Reports of sender nodes are plain messages that nobody keeps: the next one comes in a moment.
 
 use std::time::Duration;
@@ -39,7 +39,7 @@ const SHARD_SILENCE_MAX: Duration = Duration::from_secs(4);
 pub const SHARD_PULL_EXPIRES: Duration = Duration::from_millis(1_500);
 /// How long events are kept: far longer than any projection's lag that people would let stand.
 const EVENTS_AGE_MAX: Duration = Duration::from_hours(7 * 24);
-/// How far back a status stream can resume.
+/// How far back an event stream can resume.
 const STATUS_AGE_MAX: Duration = Duration::from_hours(24);
 
 /// The names of one system's streams and subjects.

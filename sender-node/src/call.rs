@@ -46,6 +46,11 @@ impl Claimed {
         Outcome::of(message, answer, went)
     }
 
+    /// No call: its time would be over before it could begin.
+    pub(crate) fn late(self) -> Outcome {
+        self.answered(failed(Failure::Late))
+    }
+
     /// No call: the answer is known without it.
     pub(crate) fn answered(self, answer: Answer) -> Outcome {
         Outcome::of(self.message, answer, None)

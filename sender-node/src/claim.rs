@@ -4,6 +4,7 @@
 //! What is wanted at once is asked for together: while some claims are on their way, the next ones gather.
 
 use std::collections::HashMap;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -27,6 +28,9 @@ const REQUESTS_MAX: usize = 256;
 /// Claims on their way at once: while one is answered the next one gathers. With more, each has fewer messages, and what
 /// a claim costs is mostly the claim.
 const CLAIMS_MAX: usize = 2;
+/// How long a claim keeps others from being asked for: as long as its calls may begin. One control-plane that does not
+/// answer does not keep this node from another that does.
+const PATIENCE: Duration = Duration::from_secs(10);
 /// How long an answer is waited for: longer than calls may begin, because an answer that comes too late still
 /// says which messages were certainly not called.
 const ANSWER_TIMEOUT: Duration = Duration::from_secs(30);
@@ -115,8 +119,11 @@ async fn gather(mut waiting: mpsc::Receiver<Request>, asker: Asker, messages_max
         }
         let asker = asker.clone();
         tasks.spawn(async move {
-            asker.claim(together).await;
-            drop(slot);
+            let mut claim = pin!(asker.claim(together));
+            if tokio::time::timeout(PATIENCE, &mut claim).await.is_err() {
+                drop(slot);
+                claim.await;
+            }
         });
     }
 }
@@ -155,9 +162,13 @@ impl Asker {
     /// Tries again for as long as the control-plane does not answer: an answer that was lost granted something that
     /// nobody will grant again, but what it did not grant is still to be sent.
     async fn claim_all(&self, wanted: &Wanted) -> Answer {
-        let Wanted { message_ids, attempts } = wanted.clone();
-        let request =
-            ClaimMessagesRequest { node: self.node.clone(), message_ids: message_ids.into(), attempts };
+        let Wanted { message_ids, attempts, number_ids } = wanted.clone();
+        let request = ClaimMessagesRequest {
+            node: self.node.clone(),
+            message_ids: message_ids.into(),
+            attempts,
+            number_ids: number_ids.into(),
+        };
         let mut pause = *RETRY_PAUSE.start();
         while !self.stop.is_cancelled() {
             // Begun before the request leaves, so it is earlier than the claim itself.

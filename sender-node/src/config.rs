@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use anyhow::ensure;
 use muster_runtime::config::{Log, Nats};
 use muster_runtime::directory::ControlPlane;
 use muster_runtime::tls::ServerFiles;
@@ -29,8 +30,7 @@ pub struct Config {
     /// HTTP calls that may be open at once.
     #[serde(default = "calls_max")]
     pub calls_max: usize,
-    /// How long a provider may take to answer, in seconds. What takes longer is unconfirmed. A stop
-    /// leaves time for 15 seconds, not more.
+    /// How long a provider may take to answer, in seconds: 1 to 15. What takes longer is unconfirmed.
     #[serde(default = "call_timeout_s")]
     pub call_timeout_s: u64,
     /// The listener for operators.
@@ -48,7 +48,23 @@ pub struct Admin {
     pub tls: Option<ServerFiles>,
 }
 
+/// The longest that a provider may take to answer, in seconds: a stop leaves time for this, and so does the deadline of
+/// claims.
+const CALL_TIMEOUT_MAX_S: u64 = 15;
+
 impl Config {
+    /// Refuses what cannot be kept.
+    ///
+    /// # Errors
+    /// With the name of the setting.
+    pub(crate) fn check(&self) -> anyhow::Result<()> {
+        ensure!(
+            (1..=CALL_TIMEOUT_MAX_S).contains(&self.call_timeout_s),
+            "call_timeout_s must be 1 to {CALL_TIMEOUT_MAX_S}"
+        );
+        Ok(())
+    }
+
     /// How long a provider may take to answer.
     pub fn call_timeout(&self) -> Duration {
         Duration::from_secs(self.call_timeout_s)

@@ -9,13 +9,18 @@ use std::time::{Duration, Instant};
 use muster_proto::internal::v1::AccountLoad;
 use muster_runtime::clock;
 use muster_runtime::frame::id_bytes;
+use muster_runtime::topology::SHARDS;
 use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore};
 use uuid::Uuid;
 
 use crate::limit::{Limit, Went};
+use crate::share::Shared;
 
 /// How long the gate of an account that is not used is kept.
 const KEPT: Duration = Duration::from_secs(600);
+/// How long it is told of: a circuit that is closed because nobody calls says nothing of the provider, and the dispatcher
+/// would hold it against the nodes that do call.
+const TOLD: Duration = Duration::from_secs(5);
 
 /// How many times a gate lets in new calls while as many as it takes go through.
 const ROOM_PART: usize = 4;
@@ -24,37 +29,50 @@ const GATHER: Duration = Duration::from_millis(25);
 
 /// The gates of all accounts that this node has messages for.
 pub(crate) struct Gates {
-    calls_max: usize,
+    shared: Arc<Shared>,
     gates: Mutex<HashMap<Uuid, Arc<Gate>>>,
 }
 
 impl Gates {
-    /// Gates that never let more than `calls_max` calls of an account be open.
+    /// Gates that never let more than `calls_max` calls be open, of all accounts together.
     pub(crate) fn new(calls_max: usize) -> Self {
-        Self { calls_max, gates: Mutex::default() }
+        Self { shared: Arc::new(Shared::new(calls_max)), gates: Mutex::default() }
+    }
+
+    /// The node's room, which all accounts share.
+    pub(crate) fn shared(&self) -> &Shared {
+        &self.shared
     }
 
     /// The gate of an account.
     pub(crate) fn of(&self, account: Uuid) -> Arc<Gate> {
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
-        gates.entry(account).or_insert_with(|| Arc::new(Gate::new(self.calls_max))).clone()
+        let gate = gates.entry(account).or_insert_with(|| Arc::new(Gate::new(self.shared.clone()))).clone();
+        self.shared.between(gates.len());
+        gate
     }
 
-    /// What the node has for each account, for the others to know. Forgets those that are not used any more.
+    /// What the node has for each account that it has anything for, for the others to know. Forgets those that are not
+    /// used any more.
     pub(crate) fn loads(&self) -> Vec<AccountLoad> {
         let now = clock::instant();
         let mut gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
         gates.retain(|_, gate| Arc::strong_count(gate) > 1 || gate.used_within(KEPT, now));
-        gates.iter().map(|(account, gate)| gate.load(*account)).collect()
+        self.shared.between(gates.len());
+        let told = gates.iter().filter(|(_, gate)| gate.is_told_of(now));
+        told.map(|(account, gate)| gate.load(*account)).collect()
     }
 }
 
 /// The gate of one account.
 pub(crate) struct Gate {
+    shared: Arc<Shared>,
     room: Arc<Semaphore>,
     /// Told when the circuit opens.
     opened: Notify,
     waiting: AtomicU32,
+    /// Of each shard, the frames of which something waits.
+    frames: [AtomicU32; SHARDS as usize],
     state: Mutex<State>,
 }
 
@@ -75,30 +93,37 @@ pub(crate) struct Room<'a> {
     permits: Option<OwnedSemaphorePermit>,
 }
 
-/// Messages that wait before a gate.
+/// Messages of a frame that wait before a gate.
 pub(crate) struct Waiting<'a> {
     gate: &'a Gate,
+    frames: Option<&'a AtomicU32>,
     messages: u32,
 }
 
 impl Gate {
-    fn new(calls_max: usize) -> Self {
-        let limit = Limit::new(calls_max);
+    fn new(shared: Arc<Shared>) -> Self {
+        let limit = Limit::new(shared.calls_max());
         let permits = limit.calls();
         let state = State { limit, permits, surplus: 0, used: clock::instant() };
         Self {
+            shared,
             room: Arc::new(Semaphore::new(permits)),
             opened: Notify::new(),
             waiting: AtomicU32::new(0),
+            frames: [const { AtomicU32::new(0) }; SHARDS as usize],
             state: Mutex::new(state),
         }
     }
 
-    /// So many messages wait from now on.
-    pub(crate) fn waiting(&self, messages: usize) -> Waiting<'_> {
+    /// So many messages of a frame of `shard` wait from now on.
+    pub(crate) fn waiting(&self, shard: u16, messages: usize) -> Waiting<'_> {
         let messages = u32::try_from(messages).unwrap_or(u32::MAX);
         self.waiting.fetch_add(messages, Ordering::Relaxed);
-        Waiting { gate: self, messages }
+        let frames = self.frames.get(usize::from(shard));
+        if let Some(frames) = frames {
+            frames.fetch_add(1, Ordering::Relaxed);
+        }
+        Waiting { gate: self, frames, messages }
     }
 
     /// Room for some calls, up to `calls`: for a good part of what the gate takes at once, or after a moment for what there
@@ -108,11 +133,12 @@ impl Gate {
         let opened = self.opened.notified();
         let closed = |calls| Some(Room { gate: self, calls, permits: None });
         let part = {
-            let state = self.state();
+            let mut state = self.state();
             if state.limit.open_for(clock::instant()).is_some() {
                 return closed(calls);
             }
-            state.limit.calls().div_ceil(ROOM_PART).min(calls)
+            self.follow(&mut state);
+            (state.permits - state.surplus).div_ceil(ROOM_PART).min(calls)
         };
         let mut permits = tokio::select! {
             permits = self.permits(part) => permits?,
@@ -144,7 +170,7 @@ impl Gate {
     pub(crate) fn done(&self, went: Went, took: Duration) {
         let mut state = self.state();
         let now = clock::instant();
-        let open = state.permits.saturating_sub(self.room.available_permits());
+        let open = self.open(&state);
         state.limit.went(went, took, open, now);
         state.used = now;
         self.follow(&mut state);
@@ -153,9 +179,14 @@ impl Gate {
         }
     }
 
-    /// Makes the permits as many as the limit says.
+    /// Permits that are out with calls.
+    fn open(&self, state: &State) -> usize {
+        state.permits.saturating_sub(self.room.available_permits())
+    }
+
+    /// Makes the permits as many as the limit says and the other accounts leave.
     fn follow(&self, state: &mut State) {
-        let wanted = state.limit.calls();
+        let wanted = state.limit.calls().min(self.shared.of(self.open(state)));
         let have = state.permits - state.surplus;
         if wanted > have {
             let revived = state.surplus.min(wanted - have);
@@ -180,6 +211,12 @@ impl Gate {
         now.saturating_duration_since(self.state().used) < time
     }
 
+    fn is_told_of(&self, now: Instant) -> bool {
+        self.used_within(TOLD, now)
+            || self.waiting.load(Ordering::Relaxed) > 0
+            || self.state().limit.is_open()
+    }
+
     fn load(&self, account: Uuid) -> AccountLoad {
         let state = self.state();
         AccountLoad {
@@ -187,6 +224,7 @@ impl Gate {
             waiting: self.waiting.load(Ordering::Relaxed),
             calls_max: u32::try_from(state.limit.calls()).unwrap_or(u32::MAX),
             circuit_open: state.limit.is_open(),
+            shard_frames: self.frames.iter().map(|frames| frames.load(Ordering::Relaxed)).max().unwrap_or(0),
         }
     }
 }
@@ -235,6 +273,9 @@ impl Waiting<'_> {
 impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         self.gate.waiting.fetch_sub(self.messages, Ordering::Relaxed);
+        if let Some(frames) = self.frames {
+            frames.fetch_sub(1, Ordering::Relaxed);
+        }
     }
 }
 
@@ -242,9 +283,13 @@ impl Drop for Waiting<'_> {
 mod tests {
     use super::*;
 
+    fn gate(calls_max: usize) -> Gate {
+        Gate::new(Arc::new(Shared::new(calls_max)))
+    }
+
     #[tokio::test]
     async fn permits_follow_the_limit_while_calls_are_open() {
-        let gate = Gate::new(64);
+        let gate = gate(64);
         let mut room = gate.room(32).await.expect("room");
         assert_eq!((room.calls(), gate.room.available_permits()), (32, 0));
         // Lost: half of the calls are too many by now, and their room ends with them.
@@ -263,7 +308,7 @@ mod tests {
 
     #[tokio::test]
     async fn as_much_room_is_given_as_there_is() {
-        let gate = Gate::new(3);
+        let gate = gate(3);
         let first = gate.room(2).await.expect("room");
         let second = gate.room(9).await.expect("room");
         assert_eq!((first.calls(), second.calls()), (2, 1));
@@ -273,7 +318,7 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn room_for_several_calls_is_gathered_and_not_waited_for_too_long() {
-        let gate = Gate::new(16);
+        let gate = gate(16);
         let mut held = gate.room(16).await.expect("room");
         let end_four = async {
             for _ in 0..4 {
@@ -294,7 +339,7 @@ mod tests {
 
     #[tokio::test]
     async fn whoever_waits_is_let_through_when_the_circuit_opens() {
-        let gate = Gate::new(1);
+        let gate = gate(1);
         let _held = gate.room(1).await.expect("room");
         let opens = async {
             while gate.open_for().is_none() {
@@ -308,14 +353,69 @@ mod tests {
         assert_eq!((later.calls(), later.is_closed()), (7, true));
     }
 
+    /// Room of a gate and of the node, as the worker takes it.
+    async fn both<'a>(gates: &Gates, gate: &'a Gate, calls: usize) -> (Room<'a>, OwnedSemaphorePermit) {
+        let room = gate.room(calls).await.expect("room");
+        let node = gates.shared().take(room.calls()).await.expect("room");
+        (room, node)
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_leaves_a_part_of_the_node_to_those_that_come_later() {
+        let gates = Gates::new(32);
+        let (slow, other) = (gates.of(Uuid::from_u128(1)), gates.of(Uuid::from_u128(2)));
+        let (held, _node) = both(&gates, &slow, 32).await;
+        assert_eq!(held.calls(), 24);
+        let more = tokio::time::timeout(GATHER * 4, both(&gates, &slow, 32));
+        assert!(more.await.is_err(), "it has all that it may have");
+        let (room, _node) = both(&gates, &other, 32).await;
+        assert_eq!(room.calls(), 6, "three quarters of what is left");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_account_that_had_all_of_the_node_gives_some_back_when_another_comes() {
+        let gates = Gates::new(32);
+        let slow = gates.of(Uuid::from_u128(1));
+        let (mut held, mut node) = both(&gates, &slow, 32).await;
+        assert_eq!(held.calls(), 32, "all of it while it is alone");
+        let other = gates.of(Uuid::from_u128(2));
+        for _ in 0..16 {
+            slow.done(Went::Answered, Duration::from_millis(5));
+            drop((held.split(), node.split(1)));
+        }
+        let (again, _node) = both(&gates, &slow, 32).await;
+        assert_eq!(again.calls(), 8, "half of it is still open, and three quarters is all that it may have");
+        let (room, _node) = both(&gates, &other, 32).await;
+        assert_eq!(room.calls(), 6);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_gate_that_nobody_uses_is_not_told_of_but_for_its_open_circuit() {
+        let gates = Gates::new(8);
+        let (idle, open) = (gates.of(Uuid::from_u128(1)), gates.of(Uuid::from_u128(2)));
+        while open.open_for().is_none() {
+            open.done(Went::Lost, Duration::from_millis(1));
+        }
+        assert_eq!(gates.loads().len(), 2);
+        tokio::time::advance(TOLD).await;
+        let told: Vec<bool> = gates.loads().iter().map(|load| load.circuit_open).collect();
+        assert_eq!(told, [true]);
+        let _waiting = idle.waiting(0, 1);
+        assert_eq!(gates.loads().len(), 2);
+    }
+
     #[test]
     fn what_waits_is_told() {
         let gates = Gates::new(8);
         let gate = gates.of(Uuid::nil());
-        let mut waiting = gate.waiting(5);
+        let told = || gates.loads().first().map(|load| (load.waiting, load.shard_frames));
+        let mut waiting = gate.waiting(0, 5);
         waiting.less(2);
-        assert_eq!(gates.loads().first().map(|load| load.waiting), Some(3));
+        let others = [gate.waiting(SHARDS - 1, 1), gate.waiting(SHARDS - 1, 1)];
+        assert_eq!(told(), Some((5, 2)), "of the shard that has most");
+        drop(others);
+        assert_eq!(told(), Some((3, 1)));
         drop(waiting);
-        assert_eq!(gates.loads().first().map(|load| load.waiting), Some(0));
+        assert_eq!(told(), Some((0, 0)));
     }
 }

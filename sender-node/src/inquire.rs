@@ -1,9 +1,16 @@
 //! Asks providers about messages that are UNCONFIRMED. Only what they are found to have is told; that they know nothing
 //! says nothing. These are questions: they may be asked again, by anybody.
 
+#[cfg(test)]
+#[expect(clippy::disallowed_methods, reason = "the tests play servers, which end with the test")]
+mod tests;
+
+use std::collections::BTreeMap;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use bytes::Bytes;
 use futures::StreamExt as _;
 use futures::stream;
 use muster_domain::phone::PhoneNumber;
@@ -24,8 +31,10 @@ use crate::window::{Stopped, Window};
 const TIMER: Duration = Duration::from_secs(5);
 /// Inquiries that are taken at once.
 const TAKEN: i32 = 50;
-/// Questions that are open at once: they are not urgent, and providers limit them.
-const OPEN_MAX: usize = 4;
+/// Questions to one account that are open at once: they are not urgent, and providers limit them.
+const OPEN_MAX: usize = 2;
+/// How long a provider may take to answer one.
+const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Asks what is to be asked.
 pub(crate) struct Inquirer {
@@ -57,19 +66,37 @@ impl Inquirer {
         }
     }
 
-    /// Takes some and asks about them. Returns whether there may be more.
+    /// Takes some and asks about them, each account on its own. Returns whether there may be more.
     async fn round(&self) -> anyhow::Result<bool> {
         let request = TakeInquiriesRequest { node: self.node.clone(), inquiries_max: TAKEN };
         let taken = self.client.clone().take_inquiries(request).await?.into_inner().inquiries;
         let more = taken.len() >= usize::try_from(TAKEN)?;
-        let ask = |taken: Taken| async move {
-            if let Some(event) = self.ask(&taken).await {
-                // Where the process goes down first, it is asked again.
-                let _ = self.events.report(event).await;
+        let mut accounts: BTreeMap<Bytes, Vec<Taken>> = BTreeMap::new();
+        for taken in taken {
+            accounts.entry(taken.account_id.clone()).or_default().push(taken);
+        }
+        let ask = |taken| self.ask_account(taken);
+        stream::iter(accounts.into_values()).for_each_concurrent(None, ask).await;
+        Ok(more)
+    }
+
+    /// Asks one account about its messages, until a question is not answered: the others come again, as this one does.
+    async fn ask_account(&self, taken: Vec<Taken>) {
+        let silent = AtomicBool::new(false);
+        let ask = async |taken: Taken| {
+            if silent.load(Ordering::Relaxed) {
+                return;
+            }
+            match tokio::time::timeout(PATIENCE, self.ask(&taken)).await {
+                Ok(Some(event)) => {
+                    // Where the process goes down first, it is asked again.
+                    let _ = self.events.report(event).await;
+                }
+                Ok(None) => {}
+                Err(_elapsed) => silent.store(true, Ordering::Relaxed),
             }
         };
         stream::iter(taken).for_each_concurrent(OPEN_MAX, ask).await;
-        Ok(more)
     }
 
     /// What the provider is found to know of a message.

@@ -24,6 +24,7 @@ mod order;
 mod pace;
 mod pull;
 mod shards;
+mod share;
 mod window;
 mod work;
 
@@ -69,6 +70,7 @@ impl SenderNode {
     /// # Errors
     /// Where the configuration is wrong, or NATS is not there or not as it must be.
     pub async fn start(config: Config) -> anyhow::Result<Self> {
+        config.check()?;
         let node = service::node_name(&config.node);
         let (tasks, stopped) = (Tasks::default(), Stopped::default());
         let bus = Bus::connect(&config.nats, &node, &tasks).await?;
@@ -83,7 +85,6 @@ impl SenderNode {
             pool.clone(),
             events.clone(),
             gates.clone(),
-            config.calls_max,
         ));
         let inquirer = Inquirer::new(channel, node.clone(), accounts, pool.clone(), events, stopped.clone());
         let inquirer = Arc::new(inquirer);

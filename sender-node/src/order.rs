@@ -59,6 +59,8 @@ pub(crate) struct Wanted {
     pub(crate) message_ids: Vec<u8>,
     /// Their attempts, in the same order.
     pub(crate) attempts: Vec<u32>,
+    /// The numbers that they were ordered from, 16 bytes each, in the same order. Zeros: the order does not say.
+    pub(crate) number_ids: Vec<u8>,
 }
 
 impl Order {
@@ -92,7 +94,7 @@ impl Order {
             let empty = || Part { wanted: Wanted::default(), paced: Vec::new(), begin };
             let part = parts.entry((slot, account)).or_insert_with(empty);
             part.begin = part.begin.min(begin);
-            part.wanted.push(id, *attempt);
+            part.wanted.push(id, *attempt, paced.number);
             part.paced.push(paced);
         }
         parts.into_iter().map(|((_, account), part)| (account, part)).collect()
@@ -109,15 +111,18 @@ impl Part {
 }
 
 impl Wanted {
-    fn push(&mut self, id: &[u8], attempt: u32) {
+    /// Adds a message, ordered from `number`.
+    pub(crate) fn push(&mut self, id: &[u8], attempt: u32, number: Uuid) {
         self.message_ids.extend_from_slice(id);
         self.attempts.push(attempt);
+        self.number_ids.extend_from_slice(number.as_bytes());
     }
 
     fn split_off(&mut self, messages: usize) -> Self {
         Self {
             message_ids: self.message_ids.split_off(messages * ID_BYTES),
             attempts: self.attempts.split_off(messages),
+            number_ids: self.number_ids.split_off(messages * ID_BYTES),
         }
     }
 
@@ -125,6 +130,7 @@ impl Wanted {
     pub(crate) fn append(&mut self, other: &Self) {
         self.message_ids.extend_from_slice(&other.message_ids);
         self.attempts.extend_from_slice(&other.attempts);
+        self.number_ids.extend_from_slice(&other.number_ids);
     }
 
     /// How many messages there are.
@@ -195,6 +201,8 @@ mod tests {
         let (_, mut part) = order.parts(&mut Pace::default(), clock::instant()).remove(0);
         let first = part.split(2);
         assert_eq!((first.wanted.len(), first.paced.len()), (2, 2));
+        assert_eq!(first.wanted.number_ids, [Uuid::from_u128(2).into_bytes(); 2].concat());
+        assert_eq!(part.wanted.number_ids.len(), 3 * ID_BYTES);
         assert_eq!(part.wanted.ids().map(|id| id[0]).collect::<Vec<_>>(), [2, 3, 4]);
         assert_eq!(part.split(9).paced.len(), 3);
         assert_eq!((part.wanted.len(), part.paced.len()), (0, 0));

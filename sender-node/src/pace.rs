@@ -39,19 +39,20 @@ impl Pace {
     /// When a text may be claimed; its number is busy with it from then on. A number that this node has not known lately
     /// may have been another node's a moment ago, so it begins as if it had just sent one segment.
     pub(crate) fn claim(&mut self, text: Paced, now: Instant) -> Instant {
-        self.reserve(text, now, now + span(1, text.rate))
+        let begin = self.free.get(&text.number).map_or(now + span(1, text.rate), |free| (*free).max(now));
+        self.reserve(text, begin, now)
     }
 
-    /// When a text's call may begin; its number is busy with it from then on.
-    pub(crate) fn call(&mut self, text: Paced, now: Instant) -> Instant {
-        self.reserve(text, now, now)
+    /// When a text's call may begin; its number is busy with it from then on. `None` where that is not before `end`: the
+    /// text is not sent then, and its number stays free for others.
+    pub(crate) fn call(&mut self, text: Paced, now: Instant, end: Instant) -> Option<Instant> {
+        let begin = self.free.get(&text.number).map_or(now, |free| (*free).max(now));
+        (begin < end).then(|| self.reserve(text, begin, now))
     }
 
-    fn reserve(&mut self, text: Paced, now: Instant, first: Instant) -> Instant {
+    fn reserve(&mut self, text: Paced, begin: Instant, now: Instant) -> Instant {
         self.sweep(now);
-        let free = self.free.entry(text.number).or_insert(first);
-        let begin = (*free).max(now);
-        *free = begin + span(text.segments.max(1), text.rate);
+        self.free.insert(text.number, begin + span(text.segments.max(1), text.rate));
         begin
     }
 
@@ -91,7 +92,7 @@ mod tests {
             let mut last: Option<(Instant, u32)> = None;
             for (segments, after_ms) in texts {
                 now += Duration::from_millis(after_ms);
-                let begin = pace.call(text(0, segments, rate), now);
+                let begin = pace.call(text(0, segments, rate), now, now + SPAN_MAX).expect("in a day");
                 prop_assert!(begin >= now);
                 if let Some((before, segments)) = last {
                     let apart = begin.duration_since(before).as_secs_f64();
@@ -118,7 +119,17 @@ mod tests {
         assert_eq!(pace.claim(text(1, 1, 100.0), now), now + Duration::from_millis(10));
         assert_eq!(pace.claim(text(2, 1, 0.0), now), now);
         assert!(pace.claim(text(3, u32::MAX, f64::MIN_POSITIVE), now) > now);
-        assert_eq!(pace.call(text(4, 1, 0.1), now), now);
+        assert_eq!(pace.call(text(4, 1, 0.1), now, now + SPAN_MAX), Some(now));
+    }
+
+    #[test]
+    fn a_call_that_would_begin_too_late_takes_nobodys_time() {
+        let (mut pace, now) = (Pace::default(), clock::instant());
+        let later = |seconds| now + Duration::from_secs(seconds);
+        assert_eq!(pace.call(text(0, 1, 0.1), now, later(10)), Some(now));
+        assert_eq!(pace.call(text(0, 1, 0.1), now, later(10)), None);
+        assert_eq!(pace.call(text(0, 1, 0.1), later(1), later(11)), Some(later(10)));
+        assert_eq!(pace.call(text(1, 1, 0.1), now, now), None, "a number that is free");
     }
 
     #[test]

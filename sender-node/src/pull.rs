@@ -18,12 +18,28 @@ use crate::work::Worker;
 
 /// Frames of a shard asked for at once. Those that wait here wait for this node alone, so they are few.
 const PULL_FRAMES_MAX: usize = 4;
-/// Frames of a shard being worked on at once, those included that wait for their time or for room.
-const SHARD_FRAMES_MAX: usize = 64;
+/// Frames of a shard of which something waits here, for its time or for room: several times what the dispatcher lets one
+/// account have waiting in a shard, so that one that is slow does not stop the others'.
+const SHARD_FRAMES_MAX: usize = 192;
 /// How often the server says that the pull is alive. After twice this silence it is begun again.
 const HEARTBEAT: Duration = Duration::from_millis(500);
 /// The pause before a pull that failed is begun again.
 const RETRY_PAUSE: Duration = Duration::from_millis(500);
+
+/// A frame's place among those of its shard that wait here. It is given up once nothing of the frame waits any more: then
+/// it is room for calls that bounds them.
+pub(crate) struct Place {
+    /// The shard.
+    pub(crate) shard: u16,
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Place {
+    /// A place in a shard, for as long as there is `permit`.
+    pub(crate) fn of(shard: u16, permit: OwnedSemaphorePermit) -> Self {
+        Self { shard, _permit: permit }
+    }
+}
 
 /// Pulls frames and hands them to a worker.
 #[derive(Clone)]
@@ -116,12 +132,9 @@ impl ShardPull {
                 next = self.next(&mut frames) => next,
                 () = self.lost.cancelled() => break,
             };
-            let Some((message, slot)) = next? else { return Ok(()) };
+            let Some((message, place)) = next? else { return Ok(()) };
             let (worker, lost) = (self.worker.clone(), self.lost.clone());
-            self.tasks.spawn(async move {
-                worker.frame(message, &lost).await;
-                drop(slot);
-            });
+            self.tasks.spawn(async move { worker.frame(message, place, &lost).await });
         }
         // Otherwise the server would wait for this node for some seconds more.
         if let Err(error) = self.bus.leave_shard(self.shard).await {
@@ -142,11 +155,11 @@ impl ShardPull {
         frames.messages().await.context("cannot pull orders")
     }
 
-    /// The next frame, once there is room to work on it. Nothing is lost where this is dropped half way.
-    async fn next(&self, frames: &mut Stream) -> anyhow::Result<Option<(Message, OwnedSemaphorePermit)>> {
-        let slot = self.frames.clone().acquire_owned().await?;
+    /// The next frame, once there is a place for it. Nothing is lost where this is dropped half way.
+    async fn next(&self, frames: &mut Stream) -> anyhow::Result<Option<(Message, Place)>> {
+        let place = Place::of(self.shard, self.frames.clone().acquire_owned().await?);
         match frames.next().await {
-            Some(message) => Ok(Some((message?, slot))),
+            Some(message) => Ok(Some((message?, place))),
             None => Ok(None),
         }
     }

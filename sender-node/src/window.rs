@@ -5,6 +5,8 @@ use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use muster_runtime::clock;
+use tokio::time::sleep_until;
+use tokio_util::sync::CancellationToken;
 
 /// How long after a claim was asked for its calls may begin.
 const AFTER_CLAIM: Duration = Duration::from_secs(10);
@@ -14,12 +16,16 @@ const AFTER_STOP: Duration = Duration::from_secs(5);
 
 /// When the node was told to stop, once it was.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Stopped(Arc<OnceLock<Instant>>);
+pub(crate) struct Stopped {
+    at: Arc<OnceLock<Instant>>,
+    told: CancellationToken,
+}
 
 impl Stopped {
     /// The node is told to stop now.
     pub(crate) fn now(&self) {
-        self.0.get_or_init(clock::instant);
+        self.at.get_or_init(clock::instant);
+        self.told.cancel();
     }
 }
 
@@ -39,7 +45,23 @@ impl Window {
     /// No call may begin from then on. It comes nearer when the node is told to stop.
     pub(crate) fn end(&self) -> Instant {
         let after_claim = self.asked + AFTER_CLAIM;
-        self.stopped.0.get().map_or(after_claim, |stopped| after_claim.min(*stopped + AFTER_STOP))
+        self.stopped.at.get().map_or(after_claim, |stopped| after_claim.min(*stopped + AFTER_STOP))
+    }
+
+    /// Waits until `begin`. `false` as soon as it is certain that no call may begin then.
+    pub(crate) async fn lasts_until(&self, begin: Instant) -> bool {
+        if begin > clock::instant() && begin < self.end() {
+            tokio::select! {
+                () = sleep_until(begin.into()) => {}
+                // It brings the end nearer.
+                () = self.stopped.told.cancelled() => {}
+            }
+        }
+        let lasts = begin < self.end();
+        if lasts && begin > clock::instant() {
+            sleep_until(begin.into()).await;
+        }
+        lasts
     }
 }
 
@@ -48,7 +70,7 @@ mod tests {
     use super::*;
 
     fn stopped(at: Instant) -> Stopped {
-        Stopped(Arc::new(OnceLock::from(at)))
+        Stopped { at: Arc::new(OnceLock::from(at)), ..Stopped::default() }
     }
 
     #[test]
@@ -71,5 +93,27 @@ mod tests {
         assert!(after < before);
         stopped.now();
         assert_eq!(window.end(), after);
+    }
+    #[tokio::test(start_paused = true)]
+    async fn nobody_waits_for_a_time_that_is_too_late() {
+        let (asked, stopped) = (clock::instant(), Stopped::default());
+        let window = Window::of_claim(asked, stopped.clone());
+        let later = |seconds| asked + Duration::from_secs(seconds);
+        assert!(!window.lasts_until(later(10)).await);
+        assert_eq!(clock::instant(), asked, "it is certain at once");
+        assert!(window.lasts_until(later(1)).await);
+        assert_eq!(clock::instant(), later(1));
+        let stop = async {
+            sleep_until(later(2).into()).await;
+            stopped.now();
+        };
+        let waited = async {
+            let (soon, late) = tokio::join!(window.lasts_until(later(6)), async {
+                (window.lasts_until(later(8)).await, clock::instant())
+            });
+            (soon, late, clock::instant())
+        };
+        let (waited, ()) = tokio::join!(waited, stop);
+        assert_eq!(waited, (true, (false, later(2)), later(6)));
     }
 }

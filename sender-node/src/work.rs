@@ -17,7 +17,7 @@ use muster_domain::status::Fact;
 use muster_providers::Answer;
 use muster_runtime::batch::Events;
 use muster_runtime::clock;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::Accounts;
@@ -26,6 +26,8 @@ use crate::gate::{self, Gate, Gates};
 use crate::http::Pool;
 use crate::order::{Order, Part};
 use crate::pace::{Pace, Paced};
+use crate::pull::Place;
+use crate::window::Window;
 
 /// How often JetStream is told that a frame is still being worked on; well under its ack wait.
 const PROGRESS: Duration = Duration::from_secs(3);
@@ -40,8 +42,6 @@ pub(crate) struct Worker {
     /// When numbers may claim, and when they may call.
     orders: Mutex<Pace>,
     calls: Mutex<Pace>,
-    /// Calls that may still be opened, of all accounts together.
-    room: Arc<Semaphore>,
     claim_messages_max: usize,
 }
 
@@ -67,26 +67,23 @@ impl From<NotClaimed> for Unfinished {
 }
 
 impl Worker {
-    /// A worker with at most `calls_max` calls open at once.
+    /// A worker with as many calls open at once as `gates` let.
     pub(crate) fn new(
         claims: Claims,
         accounts: Arc<Accounts>,
         pool: Arc<Pool>,
         events: Events,
         gates: Arc<Gates>,
-        calls_max: usize,
     ) -> Self {
-        let calls_max = calls_max.clamp(1, Semaphore::MAX_PERMITS);
         // Half of the room, so that one claim can be asked for while another's calls are made.
-        let claim_messages_max = (calls_max / 2).clamp(1, CLAIM_MESSAGES_MAX);
-        let room = Arc::new(Semaphore::new(calls_max));
+        let claim_messages_max = (gates.shared().calls_max() / 2).clamp(1, CLAIM_MESSAGES_MAX);
         let (orders, calls) = Default::default();
-        Self { claims, accounts, pool, events, gates, orders, calls, room, claim_messages_max }
+        Self { claims, accounts, pool, events, gates, orders, calls, claim_messages_max }
     }
 
     /// Works on one frame and acks it once JetStream has the outcome of every call made for it. When the frame's shard
     /// is `lost`, what is not claimed yet is left to the shard's next node.
-    pub(crate) async fn frame(&self, message: Message, lost: &CancellationToken) {
+    pub(crate) async fn frame(&self, message: Message, place: Place, lost: &CancellationToken) {
         let order = match Order::read(message.payload.clone()) {
             Ok(order) => order,
             Err(error) => {
@@ -94,7 +91,7 @@ impl Worker {
                 return ack(&message, AckKind::Term).await;
             }
         };
-        let mut work = pin!(in_progress(&message, self.order(order, lost)));
+        let mut work = pin!(in_progress(&message, self.order(order, place, lost)));
         let done = tokio::select! {
             biased;
             done = &mut work => done,
@@ -117,17 +114,27 @@ impl Worker {
 
     /// Does all parts of an order to their end, whatever becomes of one of them: a part that is dropped half way
     /// leaves calls that nobody knows the outcome of.
-    async fn order(&self, order: Order, lost: &CancellationToken) -> Result<(), Unfinished> {
+    async fn order(&self, order: Order, place: Place, lost: &CancellationToken) -> Result<(), Unfinished> {
         let parts = order.parts(&mut lock(&self.orders), clock::instant());
+        let place = Arc::new(place);
         let parts = parts.into_iter().map(|(account, part)| {
-            let gate = self.gates.of(account);
-            async move { self.part(part, &gate, lost).await }
+            let (gate, place) = (self.gates.of(account), place.clone());
+            async move { self.part(part, &gate, place, lost).await }
         });
+        let parts: Vec<_> = parts.collect();
+        // It is the parts that wait.
+        drop(place);
         all_of(parts).await
     }
 
     /// Claims the messages of a part when their time has come, as many at once as there is room for.
-    async fn part(&self, mut part: Part, gate: &Gate, lost: &CancellationToken) -> Result<(), Unfinished> {
+    async fn part(
+        &self,
+        mut part: Part,
+        gate: &Gate,
+        place: Arc<Place>,
+        lost: &CancellationToken,
+    ) -> Result<(), Unfinished> {
         if part.begin > clock::instant() {
             tokio::select! {
                 biased;
@@ -135,7 +142,7 @@ impl Worker {
                 () = tokio::time::sleep_until(part.begin.into()) => {}
             }
         }
-        let mut waiting = gate.waiting(part.wanted.len());
+        let mut waiting = gate.waiting(place.shard, part.wanted.len());
         let mut chunks = FuturesUnordered::new();
         let mut done = Ok(());
         while part.wanted.len() > 0 {
@@ -158,7 +165,7 @@ impl Worker {
             waiting.less(chunk.wanted.len());
             chunks.push(self.chunk(chunk, gate, room));
         }
-        drop(waiting);
+        drop((waiting, place));
         while let Some(chunk) = chunks.next().await {
             done = done.max(chunk);
         }
@@ -168,8 +175,7 @@ impl Worker {
     /// Room for some calls, before they are claimed: so that no message waits between its claim and its call.
     async fn room_for<'a>(&self, calls: usize, gate: &'a Gate) -> Option<Room<'a>> {
         let account = gate.room(calls).await?;
-        let calls = u32::try_from(account.calls()).unwrap_or(u32::MAX);
-        let node = self.room.clone().acquire_many_owned(calls).await.ok()?;
+        let node = self.gates.shared().take(account.calls()).await?;
         Some(Room { account, node })
     }
 
@@ -194,13 +200,11 @@ impl Worker {
         gate: &Gate,
         room: Option<Room<'_>>,
     ) -> Result<(), Unfinished> {
-        if let Some(paced) = paced {
-            let begin = lock(&self.calls).call(paced, clock::instant());
-            tokio::time::sleep_until(begin.into()).await;
-        }
+        let in_time = self.paced(paced, &claimed.window).await;
         let closed = room.as_ref().is_none_or(|room| room.account.is_closed()).then_some(Duration::ZERO);
         let outcome = match gate.open_for().or(closed) {
             Some(open_for) => claimed.answered(circuit_open(open_for)),
+            None if !in_time => claimed.late(),
             None => {
                 let begun = clock::instant();
                 let outcome = claimed.call(&self.accounts, &self.pool).await;
@@ -212,6 +216,16 @@ impl Worker {
         };
         drop(room);
         self.events.report(outcome.into()).await.map_err(|_lost| Unfinished::NotReported)
+    }
+
+    /// Waits until the number of a text may send it. `false`, without waiting, where `window` is over by then.
+    async fn paced(&self, paced: Option<Paced>, window: &Window) -> bool {
+        let Some(paced) = paced else { return true };
+        let begin = lock(&self.calls).call(paced, clock::instant(), window.end());
+        match begin {
+            Some(begin) => window.lasts_until(begin).await,
+            None => false,
+        }
     }
 }
 

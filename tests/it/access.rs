@@ -1,13 +1,13 @@
 //! Every rpc, every caller, every place: what the table says is what happens, and nothing else. A new rpc, role or
 //! permission joins by itself.
 
+mod answer;
 mod call;
 mod own;
 pub(crate) mod people;
 mod resources;
 
 use std::collections::BTreeMap;
-use std::fmt;
 
 use anyhow::{Context, Result, ensure};
 use futures::StreamExt as _;
@@ -20,6 +20,7 @@ use muster_tests::{Stack, wait};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
+use self::answer::Answer;
 use self::call::{Rpc, rpcs};
 use self::own::{admitted, is_others};
 use self::people::{Person, own_role, strangers};
@@ -68,34 +69,6 @@ struct Cell {
     rpc: String,
     kind: Kind,
     fault: Option<String>,
-}
-
-/// An answer as far as it may tell anything, without the names that the caller has sent.
-#[derive(PartialEq)]
-struct Answer {
-    code: Code,
-    message: String,
-    details: String,
-    field: Option<String>,
-}
-
-impl fmt::Debug for Answer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:?} {:?}, naming {:?}", self.code, self.message, self.field)
-    }
-}
-
-impl Answer {
-    fn of(status: &Status, names: &[(&str, String)]) -> Self {
-        let mut message = status.message().to_owned();
-        let mut details = format!("{:?}", status.get_error_details());
-        for (_, name) in names {
-            (message, details) = (message.replace(name, "it"), details.replace(name, "it"));
-        }
-        let violations = status.get_details_bad_request().map(|request| request.field_violations);
-        let field = violations.and_then(|all| all.into_iter().next()).map(|violation| violation.field);
-        Self { code: status.code(), message, details, field }
-    }
 }
 
 struct Walk {
@@ -333,7 +306,12 @@ fn judge(rpcs: &[Rpc], cells: &[Cell], strangers: usize) -> Result<BTreeMap<Kind
         let anyone = rule.needs == Needs::Caller;
         let enough = match rule.needs {
             Needs::Any(permissions) => permissions.len(),
-            _ => 2,
+            Needs::Nothing
+            | Needs::Caller
+            | Needs::One(_)
+            | Needs::Either(..)
+            | Needs::Own(_)
+            | Needs::Operator => 2,
         };
         ensure!(
             anyone || count(Kind::Denied) >= 4 * (Permission::ALL.len() - enough),

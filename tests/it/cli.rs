@@ -8,8 +8,8 @@ mod watching;
 use anyhow::{Context, Result, ensure};
 use muster_provider_sim::account::AccountSpec;
 use muster_tests::canaries::{plant_numbers, plant_secret};
-use muster_tests::contacts;
 use muster_tests::contacts::sending_numbers;
+use muster_tests::{Stack, contacts};
 use serde_json::Value;
 
 use self::person::Person;
@@ -44,24 +44,8 @@ async fn a_first_campaign_by_commands_alone() -> Result<()> {
     let whoami = amina.gets(&["whoami"]).await?;
     ensure!(text(&whoami, "/caller")? == text(&accepted, "/member/name")?, "{whoami}");
 
-    // The account is at the simulator, which an operator alone may say.
-    let spec = AccountSpec {
-        provider: "telnyx".to_owned(),
-        account_sid: "ACbycommands".to_owned(),
-        api_secret: "secret-of-0123456789abcdef".to_owned(),
-        ..AccountSpec::default()
-    };
-    let opened = stack.simulator.open_account(&spec).await?;
-    plant_secret(&opened.api_secret);
-    let secret = operator.file("secret", opened.api_secret.as_bytes())?;
-    let webhook_key = operator.file("webhook-key", opened.webhook_key.as_bytes())?;
-    let simulator = stack.simulator.url();
-    let account = ["accounts", "create", "Our Telnyx", "--provider", "telnyx", "--tenant", "Neighbors"];
-    let secrets =
-        ["--api-secret-file", &secret, "--webhook-key-file", &webhook_key, "--base-url", &simulator];
-    let account = operator.does(&[&account[..], &secrets].concat()).await?;
-    ensure!(!account.contains(&opened.api_secret) && account.contains("telnyx"), "{account}");
-
+    account(&stack, &operator).await?;
+    a_secret_is_shown_once(&amina).await?;
     amina.does(&["pools", "create", "Texas"]).await?;
     let numbers = sending_numbers(3);
     plant_numbers(&numbers.join(","));
@@ -100,6 +84,50 @@ async fn a_first_campaign_by_commands_alone() -> Result<()> {
     amina.does(&["audit", "verify"]).await?;
     stack.judge().await?.demand()?;
     stack.stop().await
+}
+
+/// Creates an account at the simulator, which an operator alone may say.
+async fn account(stack: &Stack, operator: &Person) -> Result<()> {
+    let spec = AccountSpec {
+        provider: "telnyx".to_owned(),
+        account_sid: "ACbycommands".to_owned(),
+        api_secret: "secret-of-0123456789abcdef".to_owned(),
+        ..AccountSpec::default()
+    };
+    let opened = stack.simulator.open_account(&spec).await?;
+    plant_secret(&opened.api_secret);
+    let secret = operator.file("secret", opened.api_secret.as_bytes())?;
+    let webhook_key = operator.file("webhook-key", opened.webhook_key.as_bytes())?;
+    let simulator = stack.simulator.url();
+    let account = ["accounts", "create", "Our Telnyx", "--provider", "telnyx", "--tenant", "Neighbors"];
+    let secrets =
+        ["--api-secret-file", &secret, "--webhook-key-file", &webhook_key, "--base-url", &simulator];
+    let account = operator.does(&[&account[..], &secrets].concat()).await?;
+    ensure!(!account.contains(&opened.api_secret) && account.contains("telnyx"), "{account}");
+    let shown = operator.does(&["accounts", "get", "Our Telnyx", "--tenant", "Neighbors", "--json"]).await?;
+    ensure!(!shown.contains(&opened.api_secret) && shown.contains("inboundWebhookUrl"), "{shown}");
+    Ok(())
+}
+
+/// Creates a key and looks for its secret wherever keys are shown.
+async fn a_secret_is_shown_once(amina: &Person) -> Result<()> {
+    let created = amina.runs(&["keys", "create", "Nightly", "--role", "viewer", "--expires", "30d"]).await?;
+    let secret = created.out.lines().find_map(|line| line.strip_prefix("secret: ")).context("a secret")?;
+    plant_secret(secret);
+    ensure!(created.err.contains("only now"), "{created:?}");
+    for words in [
+        &["keys", "get", "Nightly"][..],
+        &["keys", "list"],
+        &["keys", "list", "--json"],
+        &["audit", "list", "--json"],
+    ] {
+        let shown = amina.does(words).await?;
+        ensure!(!shown.contains(secret), "{words:?}: {shown}");
+    }
+    let nightly = amina.tells(&["whoami", "--key-file", "-"], secret).await?;
+    ensure!(nightly.exit == 0 && nightly.out.contains("campaigns.read"), "{nightly:?}");
+    amina.does(&["keys", "delete", "Nightly", "--yes"]).await?;
+    Ok(())
 }
 
 /// Imports a messy file, as people see it and as programs do. Returns how many contacts there are then.

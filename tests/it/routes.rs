@@ -1,5 +1,7 @@
 //! Routes: through which account each text goes, and what becomes of those of an account whose provider does not answer.
 
+mod long_lines;
+
 use std::collections::{BTreeMap, HashSet};
 
 use anyhow::{Context, Result, ensure};
@@ -11,7 +13,7 @@ use muster_provider_sim::behaviour::Behaviour;
 use muster_provider_sim::control::InboundSpec;
 use muster_tests::client::Draft;
 use muster_tests::stack::{Organization, OrganizationOptions};
-use muster_tests::{Stack, wait};
+use muster_tests::{Stack, StackOptions, wait};
 use prost_types::FieldMask;
 use tonic::Code;
 use tonic_types::StatusExt as _;
@@ -322,47 +324,47 @@ async fn what_a_provider_may_have_accepted_never_moves() -> Result<()> {
     stack.stop().await
 }
 
-/// $3 more messages of campaign $1 that wait, due long ago, in equal parts for the numbers $2; everybody has a conversation
-/// with their number.
-const CROWD: &str = "
-WITH crowd AS (
-    SELECT uuid_in(md5(n.id::text || i)::cstring) AS id, n.id AS number_id, n.phone AS number_phone, n.tenant_id,
-           '+1206' || lpad((row_number() OVER ())::text, 7, '0') AS phone
-    FROM phone_numbers n, generate_series(1, $3::bigint / cardinality($2::text[])) AS i
-    WHERE n.phone = ANY ($2)
-), texts AS (
-    INSERT INTO messages (id, tenant_id, campaign_id, contact_id, number_id, phone, body, segments, create_time)
-    SELECT id, tenant_id, $1, id, number_id, phone, 'Hi!', 1, now() FROM crowd
-), states AS (
-    INSERT INTO message_states (message_id, tenant_id, campaign_id, update_time, expire_time, status, attempt)
-    SELECT id, tenant_id, $1, now(), now() + interval '4 hours', 2, 1 FROM crowd
-), talk AS (
-    INSERT INTO conversations (tenant_id, phone, number_phone, texter, update_time, id)
-    SELECT tenant_id, phone, number_phone, '', now(), gen_random_uuid() FROM crowd
-)
-INSERT INTO queue (campaign_id, number_id, message_id, tenant_id, segments, attempt, due_time, expire_time)
-SELECT $1, number_id, id, tenant_id, 1, 1, now() - interval '1 hour', now() + interval '4 hours' FROM crowd";
+/// The node that claimed last.
+const LAST_NODE: &str = "SELECT node FROM claim_batches ORDER BY claim_time DESC LIMIT 1";
 
 #[tokio::test]
-async fn conversations_that_wait_hold_up_nobody_who_may_move() -> Result<()> {
-    // More than are looked at in one look, all of them ahead of those that may move.
-    const TALKING: i64 = 6_000;
-    const CONTACTS: usize = 400;
-    let stack = scene::stack(scene::quick()).await?;
-    let two = Two::accounts(&stack, CONTACTS).await?;
-    two.routes([route(0, 1, WhenDown::Move), route(0, 1, WhenDown::Wait)]).await?;
-    two.first_at(&stack, NOBODY).await?;
-    let campaign = two.broadcast(&[]).await?;
-    let planned = two.planned(&campaign, CONTACTS).await?;
-    // As if the campaign had thousands more whose recipients talk with their numbers, due before all others.
+async fn texts_move_though_a_node_that_had_their_number_before_knows_nothing_of_the_outage() -> Result<()> {
+    const CONTACTS: usize = 200;
+    let options = StackOptions { sender_nodes: 2, behaviour: scene::quick(), ..StackOptions::default() };
+    let mut stack = Stack::start(options).await?;
+    let mut two = Two::accounts(&stack, 1).await?;
+    two.routes([route(0, 1, WhenDown::Move), route(1, 1, WhenDown::Wait)]).await?;
+    // One number, so that one node has all of the account's texts.
     let database = stack.sql().await?;
-    let id: uuid::Uuid = campaign.rsplit('/').next().context("an id")?.parse()?;
-    let numbers: Vec<&String> = two.numbers[0].iter().collect();
-    database.execute(CROWD, &[&id, &numbers, &TALKING]).await?;
-    let left = of_first(&two, &planned).len();
-    let moved = async || {
-        let moved: i64 = database.query_one(MOVED, &[]).await?.get(0);
-        Ok((usize::try_from(moved)? >= left).then_some(()))
+    let rest = "DELETE FROM phone_numbers n USING (SELECT account_id, min(id::text) AS one FROM phone_numbers
+                                                  WHERE phone LIKE '+19075552%' GROUP BY account_id) kept
+                WHERE n.account_id = kept.account_id AND n.id::text <> kept.one";
+    database.execute(rest, &[]).await?;
+    database
+        .execute("UPDATE phone_numbers SET segments_per_second = 10 WHERE phone LIKE '+19075552%'", &[])
+        .await?;
+    let sent_by = async |stack: &Stack| {
+        two.delivered(&two.broadcast(&[]).await?, 1).await?;
+        let name: String = database.query_one(LAST_NODE, &[]).await?.get(0);
+        stack.sender_nodes.iter().position(|node| *node.name() == name).context("a node")
     };
-    wait::until("all of them to move", WITHIN, moved).await
+    let before = sent_by(&stack).await?;
+    // A node that begins anew has other shards: in the end the number is among them.
+    for _ in 0..20 {
+        if sent_by(&stack).await? != before {
+            break;
+        }
+        stack.sender_nodes[1 - before].terminate(std::time::Duration::from_secs(30)).await?;
+        stack.sender_nodes[1 - before].start_again().await?;
+    }
+    ensure!(sent_by(&stack).await? != before, "the number stays with its first node");
+
+    two.first_at(&stack, NOBODY).await?;
+    let file = muster_tests::contacts::tidy(2, CONTACTS);
+    two.list = two.organization.list("More voters", &file.bytes).await?.0;
+    let campaign = two.broadcast(&[]).await?;
+    two.delivered(&campaign, CONTACTS).await?;
+    let moved: i64 = database.query_one(MOVED, &[]).await?.get(0);
+    ensure!(moved > 0, "nothing moved");
+    stack.stop().await
 }

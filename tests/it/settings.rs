@@ -84,3 +84,21 @@ async fn a_key_of_the_operator_that_could_be_guessed_is_refused() -> Result<()> 
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn a_sender_node_refuses_a_call_timeout_that_a_drain_has_no_time_for() -> Result<()> {
+    let settings = [
+        ("MUSTER_NATS__URL", "nats://127.0.0.1:1"),
+        ("MUSTER_CONTROL_PLANE__URL", "https://127.0.0.1:1"),
+        ("MUSTER_CONTROL_PLANE__TLS__CA", "ca.crt"),
+        ("MUSTER_CONTROL_PLANE__TLS__CERTIFICATE", "sender-node.crt"),
+        ("MUSTER_CONTROL_PLANE__TLS__KEY", "sender-node.key"),
+        ("MUSTER_PUBLIC_BASE_URL", "http://127.0.0.1:1"),
+        ("MUSTER_CALL_TIMEOUT_S", "16"),
+    ];
+    let program = &binaries::binaries().await?.sender_node;
+    let ended = tokio::process::Command::new(program).env_clear().envs(settings).output().await?;
+    let said = String::from_utf8_lossy(&ended.stderr).into_owned();
+    ensure!(!ended.status.success() && said.contains("call_timeout_s must be 1 to 15"), "{said}");
+    Ok(())
+}

@@ -2,7 +2,7 @@
 
 use anyhow::{Result, ensure};
 use muster_tests::stories::{
-    gateways_rolling, kill_main, receipts, senders_killed, senders_rolling, senders_scale, suspend,
+    gateways_rolling, kill_main, receipts, senders_killed, senders_rolling, senders_scale, suspend, watchers,
 };
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -47,10 +47,17 @@ async fn sender_nodes_are_killed_and_frozen_and_nobody_is_texted_twice() -> Resu
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_sender_node_is_restarted_and_nothing_is_unconfirmed() -> Result<()> {
-    let options = senders_rolling::Options { texts: 1_000, nodes: 2, rounds: 1, sending_s: 20, seed: 17 };
+    let options = senders_rolling::Options {
+        texts: 1_000,
+        nodes: 2,
+        rounds: 1,
+        sending_s: 20,
+        // A node that ends hands its numbers over at once; on a machine full of tests this is what it takes where one dies.
+        gap_ms_max: 10_000,
+        seed: 17,
+    };
     let report = Box::pin(senders_rolling(options, &|line| eprintln!("{line}"))).await?;
-    // A node that ends hands its numbers over at once; this is what it takes where one dies.
-    ensure!(report.ok() && report.gap_ms < 10_000, "{report}\n{}", report.to_json());
+    ensure!(report.ok(), "{report}\n{}", report.to_json());
     Ok(())
 }
 
@@ -68,5 +75,22 @@ async fn two_sender_nodes_send_more_than_one() -> Result<()> {
     let report = Box::pin(senders_scale(options, &|line| eprintln!("{line}"))).await?;
     let grown = report.runs.windows(2).all(|pair| pair[1].texts_per_s > pair[0].texts_per_s);
     ensure!(report.ok() && grown, "{report}\n{}", report.to_json());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn many_watch_some_stop_reading_and_nobody_misses_anything() -> Result<()> {
+    let options = watchers::Options {
+        organizations: 2,
+        watchers: 200,
+        stalled: 40,
+        per_connection: 20,
+        frames_per_s: 10,
+        events: 10,
+        phase_s: 20,
+        resumes: 100,
+    };
+    let report = Box::pin(watchers(options, &|line| eprintln!("{line}"))).await?;
+    ensure!(report.ok(), "{report}\n{}", report.to_json());
     Ok(())
 }

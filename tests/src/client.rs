@@ -103,6 +103,12 @@ impl Client {
         Self { bearer: Bearer(None), ..self.clone() }
     }
 
+    /// The same over a channel of its own to the gateway.
+    #[must_use]
+    pub fn with_gateway(&self, channel: Channel) -> Self {
+        Self { status: channel, ..self.clone() }
+    }
+
     /// The channel to the listener that serves `service`, without a key: for calls that no generated service makes.
     pub fn door(&self, service: &str) -> Channel {
         let at_gateway = service.ends_with("EventService");

@@ -75,7 +75,7 @@ pub struct StackOptions {
     pub env: Vec<(Service, String, String)>,
     /// Settings of PostgreSQL, where it is the stack's own.
     pub postgres_settings: Vec<(String, String)>,
-    /// TLS also where plaintext is allowed: to the API, to status streams, to health, to PostgreSQL and, where it is
+    /// TLS also where plaintext is allowed: to the API, to event streams, to health, to PostgreSQL and, where it is
     /// the stack's own, to NATS. The simulator posts webhooks in plaintext only. Our own processes always call one
     /// another over TLS.
     pub tls: bool,
@@ -112,7 +112,7 @@ impl StackOptions {
 pub struct Endpoints {
     /// The API, at the control-plane (gRPC).
     pub api_url: String,
-    /// Status streams, at the gateway (gRPC).
+    /// Event streams, at the gateway (gRPC).
     pub status_url: String,
     /// What sender nodes and gateways call, at the control-plane (gRPC, with a certificate).
     pub internal_url: String,

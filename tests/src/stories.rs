@@ -13,6 +13,7 @@ pub mod senders_killed;
 pub mod senders_rolling;
 pub mod senders_scale;
 pub mod suspend;
+pub mod watchers;
 
 pub use self::gateways_rolling::gateways_rolling;
 pub use self::kill_main::kill_main;
@@ -21,6 +22,7 @@ pub use self::senders_killed::senders_killed;
 pub use self::senders_rolling::senders_rolling;
 pub use self::senders_scale::senders_scale;
 pub use self::suspend::suspend;
+pub use self::watchers::watchers;
 
 /// Where a story says what happens, line by line, while it happens.
 pub type Tell<'a> = &'a (dyn Fn(&str) + Send + Sync);

@@ -1,5 +1,7 @@
 //! Tells events by hand, as the control-plane would: frames of a tenant's, straight into JetStream.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use anyhow::{Context, Result};
 use async_nats::jetstream::{self, stream};
 use bytes::Bytes;
@@ -52,15 +54,28 @@ pub fn id(id: u128) -> Bytes {
     Bytes::copy_from_slice(&id.to_be_bytes())
 }
 
-/// A frame of its own id in which so many messages of a campaign were delivered: `first` and those that follow.
+/// Now, in microseconds since the Unix epoch.
+pub fn now_us() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_micros()).unwrap_or(i64::MAX)
+}
+
+/// The ids of the events that a frame of changes tells.
+pub fn event_ids(frame: &StatusFrame) -> Vec<String> {
+    let id: String = frame.frame_id.iter().map(|byte| format!("{byte:02x}")).collect();
+    (0..frame.changes.len()).map(|index| format!("{id}-{index}")).collect()
+}
+
+/// A frame of its own id in which so many messages of a campaign were delivered just now: `first` and those that follow.
 pub fn delivered(first: u128, messages: u128, campaign: u128) -> StatusFrame {
+    let time_us = now_us();
     let change = |message| StatusRecord {
         message_id: id(message),
         campaign_id: id(campaign),
         status: 6,
         previous_status: 5,
         attempt: 1,
-        time_us: 1_700_000_000_000_000,
+        time_us,
         number_id: id(1),
         ..StatusRecord::default()
     };

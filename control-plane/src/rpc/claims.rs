@@ -16,7 +16,7 @@ use crate::db::{self, Database, Micros, SystemTx};
 use crate::hours::Window;
 use crate::rpc::Api;
 use crate::store::claims::{
-    Grant, attempt_from, claim_batch_insert, claim_bound, claims_grant, claims_refused,
+    Grant, Wanted, attempt_from, claim_batch_insert, claim_bound, claims_grant, claims_refused,
 };
 use crate::store::projections::projection_caught_up;
 use crate::store::queue::queue_return;
@@ -33,21 +33,27 @@ const BEHIND_MAX_US: i64 = 10_000_000;
 /// The longest name of a node, in bytes.
 const NODE_BYTES_MAX: usize = 200;
 
-/// The attempts in the request, in the order of their messages' ids, each once.
-fn attempts(request: &ClaimMessagesRequest) -> Result<Vec<Attempt>> {
+/// What the request asks for, in the order of the messages' ids, each once.
+fn wanted(request: &ClaimMessagesRequest) -> Result<Vec<Wanted>> {
     if request.message_ids.len() != request.attempts.len() * 16 {
         return Err(Error::invalid("message_ids", "must have 16 bytes for each of `attempts`"));
+    }
+    if !request.number_ids.is_empty() && request.number_ids.len() != request.message_ids.len() {
+        return Err(Error::invalid("number_ids", "must have 16 bytes for each of `attempts`, or none"));
     }
     if request.attempts.len() > BATCH_MAX {
         return Err(Error::invalid("attempts", format!("must be at most {BATCH_MAX}")));
     }
     let ids = frame::ids_from(&request.message_ids);
-    let numbers = request.attempts.iter().map(|attempt| attempt_from(*attempt));
-    let mut attempts: Vec<Attempt> =
-        ids.zip(numbers).map(|(message, attempt)| Attempt { message, attempt }).collect();
-    attempts.sort_unstable();
-    attempts.dedup();
-    Ok(attempts)
+    let attempts = request.attempts.iter().map(|attempt| attempt_from(*attempt));
+    let numbers = frame::ids_from(&request.number_ids).map(|id| Some(id).filter(|id| !id.is_nil()));
+    let numbers = numbers.chain(std::iter::repeat(None));
+    let attempts = ids.zip(attempts).map(|(message, attempt)| Attempt { message, attempt });
+    let mut wanted: Vec<Wanted> =
+        attempts.zip(numbers).map(|(attempt, number)| Wanted { attempt, number }).collect();
+    wanted.sort_unstable();
+    wanted.dedup();
+    Ok(wanted)
 }
 
 fn encode(grant: Grant) -> ClaimedMessage {
@@ -67,12 +73,12 @@ fn encode(grant: Grant) -> ClaimedMessage {
 /// Moves what was not granted to where it belongs: ended, or back to the queue.
 async fn turn_away(
     tx: &SystemTx<'_>,
-    attempts: &[Attempt],
+    wanted: &[Wanted],
     hours: Window,
     now: Micros,
     cause: &Arc<str>,
 ) -> Result<Vec<Transition>, db::Error> {
-    let refused = claims_refused(tx, attempts, hours, now).await?;
+    let refused = claims_refused(tx, wanted, hours, now).await?;
     let mut moved = Vec::new();
     for decision in [Decision::Cancel, Decision::Suppress, Decision::Expire, Decision::Withdraw] {
         let those = refused.iter().filter(|refused| refused.decision == decision);
@@ -93,25 +99,25 @@ async fn turn_away(
     Ok(moved)
 }
 
-/// Judges `attempts` in `tx`: what is granted, with everything that follows from it. `None` while the projection is too
+/// Judges `wanted` in `tx`: what is granted, with everything that follows from it. `None` while the projection is too
 /// far behind to judge: then `tx` must not be committed.
 async fn judge(
     tx: &SystemTx<'_>,
     node: &str,
-    attempts: &[Attempt],
+    wanted: &[Wanted],
     hours: Window,
     now: Micros,
 ) -> Result<Option<Vec<Grant>>, db::Error> {
     let cause: Arc<str> = format!("node:{node}").into();
     // All are on their way at once, in this order: the bound and the look cost no wait.
     let ((), caught_up, grants) =
-        try_join3(claim_bound(tx), projection_caught_up(tx), claims_grant(tx, attempts, hours, now)).await?;
+        try_join3(claim_bound(tx), projection_caught_up(tx), claims_grant(tx, wanted, hours, now)).await?;
     if caught_up.is_none_or(|time| now.0 - time.0 > BEHIND_MAX_US) {
         return Ok(None);
     }
     let mut transitions: Vec<Transition> = grants.iter().map(|grant| grant.transition(now, &cause)).collect();
-    if grants.len() < attempts.len() {
-        transitions.extend(turn_away(tx, attempts, hours, now, &cause).await?);
+    if grants.len() < wanted.len() {
+        transitions.extend(turn_away(tx, wanted, hours, now, &cause).await?);
     }
     if !grants.is_empty() {
         let granted: Vec<Attempt> = grants.iter().map(|grant| grant.attempt).collect();
@@ -121,14 +127,14 @@ async fn judge(
     Ok(Some(grants))
 }
 
-/// Claims `attempts` for `node`, in one transaction that asks for its commit within [`JUDGED_WITHIN`], or leaves
+/// Claims `wanted` for `node`, in one transaction that asks for its commit within [`JUDGED_WITHIN`], or leaves
 /// nothing behind. The commit itself is waited for: cut off, it would be in doubt, and what it granted would never be
 /// called, whereas a node that learns late what it was granted says of each that it was certainly not called.
-async fn claim(db: &Database, hours: Window, node: &str, attempts: &[Attempt]) -> Result<Vec<Grant>> {
+async fn claim(db: &Database, hours: Window, node: &str, wanted: &[Wanted]) -> Result<Vec<Grant>> {
     let mut client = db.system().await?;
     let judged = async {
         let tx = SystemTx::begin(&mut client).await?;
-        let grants = judge(&tx, node, attempts, hours, Micros::now()).await?;
+        let grants = judge(&tx, node, wanted, hours, Micros::now()).await?;
         Ok::<_, db::Error>((tx, grants))
     };
     let (tx, grants) = tokio::time::timeout(JUDGED_WITHIN, judged).await.map_err(Error::unavailable)??;
@@ -145,11 +151,11 @@ impl ClaimService for Api {
         request: Request<ClaimMessagesRequest>,
     ) -> Result<Response<ClaimMessagesResponse>, Status> {
         let request = request.into_inner();
-        let attempts = attempts(&request)?;
+        let wanted = wanted(&request)?;
         if request.node.is_empty() || request.node.len() > NODE_BYTES_MAX {
             return Err(Error::invalid("node", format!("must have 1 to {NODE_BYTES_MAX} bytes")).into());
         }
-        let grants = claim(&self.db, self.hours, &request.node, &attempts).await?;
+        let grants = claim(&self.db, self.hours, &request.node, &wanted).await?;
         self.nudges.statuses.notify_one();
         Ok(Response::new(ClaimMessagesResponse { messages: grants.into_iter().map(encode).collect() }))
     }

@@ -13,6 +13,14 @@ use crate::store::tenants::TenantState;
 use crate::store::transitions::{Attempt, Owner, Transition, attempt_code};
 use crate::store::{execute, query};
 
+/// What a node asks for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Wanted {
+    pub(crate) attempt: Attempt,
+    /// The number that its order has. `None`: the order says nothing of it.
+    pub(crate) number: Option<Uuid>,
+}
+
 /// A message granted, with all that the call needs.
 pub(crate) struct Grant {
     pub(crate) attempt: Attempt,
@@ -62,6 +70,10 @@ fn columns(attempts: &[Attempt]) -> (Vec<Uuid>, Vec<i16>) {
     attempts.iter().map(|a| (a.message, a.attempt)).unzip()
 }
 
+fn wanted_columns(wanted: &[Wanted]) -> (Vec<Uuid>, Vec<i16>, Vec<Option<Uuid>>) {
+    wanted.iter().map(|w| (w.attempt.message, w.attempt.attempt, w.number)).collect()
+}
+
 /// Bounds how long this transaction waits for a lock of somebody else's, on the server: a statement that nobody waits
 /// for any longer would keep its connection, and the locks it has. No bound on whole statements, because that would
 /// count for the commit too, and a commit that waits for a replica is over when it is cut off, replicated or not.
@@ -70,15 +82,15 @@ pub(crate) async fn claim_bound(tx: &SystemTx<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Grants those of `attempts` (sorted) that are ordered, of a running campaign of an active tenant, within their validity and within the hours
+/// Grants those of `wanted` (sorted) that are ordered from that number, of a running campaign of an active tenant, within their validity and within the hours
 /// of the recipient, who has not opted out: all judged in this one statement.
 pub(crate) async fn claims_grant(
     tx: &SystemTx<'_>,
-    attempts: &[Attempt],
+    wanted: &[Wanted],
     hours: Window,
     now: Micros,
 ) -> Result<Vec<Grant>> {
-    let (ids, numbers) = columns(attempts);
+    let (ids, attempts, numbers) = wanted_columns(wanted);
     let from = Status::Ordered.code();
     let to = Decision::Claim.to().code();
     let running = CampaignState::Running as i16;
@@ -91,7 +103,7 @@ pub(crate) async fn claims_grant(
         sql,
         &[
             &ids,
-            &numbers,
+            &attempts,
             &from,
             &to,
             &now,
@@ -102,6 +114,7 @@ pub(crate) async fn claims_grant(
             &hours.close,
             &active,
             &click,
+            &numbers,
         ],
     )
     .await?;
@@ -117,16 +130,16 @@ pub(crate) struct Refused {
     pub(crate) due_time: Micros,
 }
 
-/// Those of `attempts` that are still ordered after the grant, with what was in their way.
+/// Those of `wanted` that are still ordered from that number after the grant, with what was in their way.
 pub(crate) async fn claims_refused(
     tx: &SystemTx<'_>,
-    attempts: &[Attempt],
+    wanted: &[Wanted],
     hours: Window,
     now: Micros,
 ) -> Result<Vec<Refused>> {
-    let (ids, numbers) = columns(attempts);
+    let (ids, attempts, numbers) = wanted_columns(wanted);
     let sql = include_str!("claims/claims_refused.sql");
-    let rows = query(tx, sql, &[&ids, &numbers, &Status::Ordered.code(), &now]).await?;
+    let rows = query(tx, sql, &[&ids, &attempts, &Status::Ordered.code(), &now, &numbers]).await?;
     let refused = rows.into_iter().map(|row| {
         let attempt = Attempt { message: row.get("message_id"), attempt: row.get("attempt") };
         let decision = match CampaignState::from_code(row.get("state")) {

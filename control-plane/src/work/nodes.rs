@@ -21,6 +21,9 @@ const SILENCE_MAX: Duration = Duration::from_secs(3);
 const WAITING_MIN: u32 = 200;
 /// Messages that may wait in nodes for each call that may be open.
 const WAITING_PER_CALL: u32 = 2;
+/// Frames of one shard that may wait for one account, however few messages are in them: a node takes a number of frames of
+/// a shard, whoever they are for.
+const SHARD_FRAMES_MAX: u32 = 16;
 
 /// The nodes, as far as they said anything lately.
 pub(crate) struct Nodes {
@@ -75,6 +78,7 @@ fn rooms<'a>(loads: impl Iterator<Item = &'a AccountLoad>) -> HashMap<Uuid, Room
     struct Sum {
         waiting: u32,
         calls_max: u32,
+        shard_frames: u32,
         nodes: usize,
         nodes_open: usize,
     }
@@ -84,13 +88,16 @@ fn rooms<'a>(loads: impl Iterator<Item = &'a AccountLoad>) -> HashMap<Uuid, Room
         let sum = sums.entry(account).or_default();
         sum.waiting = sum.waiting.saturating_add(load.waiting);
         sum.calls_max = sum.calls_max.saturating_add(load.calls_max);
+        sum.shard_frames = sum.shard_frames.max(load.shard_frames);
         sum.nodes += 1;
         sum.nodes_open += usize::from(load.circuit_open);
     }
     let room = |sum: Sum| {
         if sum.nodes_open == sum.nodes {
             Room::CircuitOpen
-        } else if sum.waiting > WAITING_MIN.max(sum.calls_max.saturating_mul(WAITING_PER_CALL)) {
+        } else if sum.shard_frames > SHARD_FRAMES_MAX
+            || sum.waiting > WAITING_MIN.max(sum.calls_max.saturating_mul(WAITING_PER_CALL))
+        {
             Room::Full
         } else {
             Room::Free
@@ -106,7 +113,8 @@ mod tests {
     use super::*;
 
     fn load(account: u128, waiting: u32, calls_max: u32, circuit_open: bool) -> AccountLoad {
-        AccountLoad { account_id: id_bytes(Uuid::from_u128(account)), waiting, calls_max, circuit_open }
+        let account_id = id_bytes(Uuid::from_u128(account));
+        AccountLoad { account_id, waiting, calls_max, circuit_open, shard_frames: 0 }
     }
 
     fn room_of(loads: &[AccountLoad]) -> Option<Room> {
@@ -121,6 +129,13 @@ mod tests {
         assert_eq!(room_of(&[load(1, 700, 200, false), load(1, 100, 200, false)]), Some(Room::Free));
         assert_eq!(room_of(&[load(1, 701, 200, false), load(1, 100, 200, false)]), Some(Room::Full));
         assert_eq!(room_of(&[load(2, 9_999, 1, false)]), None);
+    }
+
+    #[test]
+    fn an_account_is_full_when_it_has_its_share_of_a_shard() {
+        let trickle = |shard_frames| AccountLoad { shard_frames, ..load(1, shard_frames, 100, false) };
+        assert_eq!(room_of(&[trickle(16), trickle(16)]), Some(Room::Free));
+        assert_eq!(room_of(&[trickle(1), trickle(17)]), Some(Room::Full));
     }
 
     #[test]

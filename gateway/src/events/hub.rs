@@ -66,7 +66,7 @@ impl Hub {
         self.tasks.spawn({
             let stop = stop.clone();
             async move {
-                let _ = stop.run_until_cancelled(reader.run()).await;
+                let _ = stop.run_until_cancelled(Box::pin(reader.run())).await;
             }
         });
         let tail = Arc::new(Tail { rings: self.rings.clone(), heard, _reader: stop.drop_guard() });

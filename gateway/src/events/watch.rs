@@ -109,7 +109,7 @@ impl Watch {
                     Ok(page) => page?.after(self.position.sequence),
                     Err(_elapsed) => return Ok(self.response(None)),
                 },
-                next => {
+                next @ (Next::Frame(_) | Next::Nothing(_)) => {
                     self.at = At::Ring;
                     next
                 }
@@ -129,8 +129,10 @@ impl Watch {
                         return Ok(self.response(None));
                     }
                     tokio::select! {
-                        changed = self.heard.changed() => changed.map_err(Error::unavailable)?,
+                        // First, because a reader ends with the gateway.
+                        biased;
                         () = self.stop.cancelled() => {}
+                        changed = self.heard.changed() => changed.map_err(Error::unavailable)?,
                         () = sleep_until(beat) => {}
                     }
                 }
@@ -176,7 +178,8 @@ impl Watch {
         {
             return Ok(page);
         }
-        let page = self.past.page(self.watcher.tenant, self.position).await?;
+        // Boxed, so that only those who catch up have room for it.
+        let page = Box::pin(self.past.page(self.watcher.tenant, self.position)).await?;
         self.page = Arc::downgrade(&page);
         Ok(page)
     }

@@ -9,7 +9,7 @@ use muster_proto::internal::v1::directory_service_server::{DirectoryService, Dir
 use muster_proto::internal::v1::{
     Account, AuthenticateRequest, AuthenticateResponse, ClaimMessagesRequest, ClaimMessagesResponse,
     ClaimedMessage, Event, EventFrame, FactKind, GetAccountRequest, GetWebhookAccountRequest, OrderFrame,
-    event,
+    OrderedNumber, event,
 };
 use muster_runtime::batch::Limits;
 use muster_runtime::directory::Directory;
@@ -18,11 +18,14 @@ use muster_runtime::supervise::Tasks;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tonic::transport::Endpoint;
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
 use super::*;
+use crate::order::Wanted;
 use crate::window::Stopped;
 
 const ACCEPTED: &[u8] = b"HTTP/1.1 201 Created\r\ncontent-length: 13\r\n\r\n{\"sid\":\"SM1\"}";
@@ -34,6 +37,7 @@ const PATIENCE: Duration = Duration::from_secs(20);
 const GRANTED: u8 = 1;
 const UNANSWERED: u8 = 2;
 const REFUSED: u8 = 3;
+const HUNG: u8 = 4;
 
 /// A control-plane with one account, at this base URL.
 #[derive(Clone)]
@@ -52,6 +56,7 @@ impl ClaimService for OneAccount {
         let ids = request.into_inner().message_ids;
         match ids[0] {
             GRANTED => {}
+            HUNG => std::future::pending().await,
             UNANSWERED => return Err(Status::unavailable("down")),
             _ => return Err(Status::invalid_argument("no order")),
         }
@@ -95,6 +100,9 @@ impl DirectoryService for OneAccount {
 struct Stage {
     worker: Worker,
     stop: CancellationToken,
+    stopped: Stopped,
+    /// The one place that there is for a frame that waits.
+    places: Arc<Semaphore>,
     /// One permit for each claim that was asked for.
     claims_asked: Arc<Semaphore>,
     /// One permit for each call that the provider has read.
@@ -120,16 +128,15 @@ impl Stage {
         tasks.spawn(async move { server.serve_with_incoming(incoming).await.expect("served") });
         let channel = Endpoint::from_shared(format!("http://{address}")).expect("a URL").connect_lazy();
         let (events, published) = events(&tasks);
-        let stop = tasks.stop();
+        let (stop, stopped, places) = (tasks.stop(), Stopped::default(), Arc::new(Semaphore::new(1)));
         let worker = Worker::new(
-            Claims::start(channel.clone(), "node".to_owned(), Stopped::default(), 2, &tasks),
+            Claims::start(channel.clone(), "node".to_owned(), stopped.clone(), 2, &tasks),
             Arc::new(Accounts::new(Directory::new(channel), "https://gw.muster.example")),
             Arc::new(Pool::new(Duration::from_secs(15)).expect("TLS")),
             events,
             Arc::new(Gates::new(4)),
-            4,
         );
-        Self { worker, stop, claims_asked, calls_read, answers, published, _tasks: tasks }
+        Self { worker, stop, stopped, places, claims_asked, calls_read, answers, published, _tasks: tasks }
     }
 
     /// Works on an order of two messages of each kind, while the world does `meanwhile`.
@@ -141,8 +148,41 @@ impl Stage {
         let ids = kinds.iter().flat_map(|kind| [*kind; 32]).collect();
         let frame = OrderFrame { message_ids: ids, attempts: vec![1; 2 * N], ..OrderFrame::default() };
         let order = Order::read(frame.encode_to_vec().into()).expect("an order");
-        let both = async { tokio::join!(self.worker.order(order, &self.stop), meanwhile).0 };
+        let place = Place::of(0, self.places.clone().acquire_owned().await.expect("open"));
+        let both = async { tokio::join!(self.worker.order(order, place, &self.stop), meanwhile).0 };
         tokio::time::timeout(PATIENCE, both).await.expect("what the test waits for comes")
+    }
+
+    /// Claims two messages of a number of this rate together, and calls for them while the world does `meanwhile`.
+    async fn paced(&self, rate: f64, meanwhile: impl Future<Output = ()>) -> Result<(), Unfinished> {
+        let mut number = OrderedNumber { segments_per_second: rate, ..OrderedNumber::default() };
+        number.number_id = Bytes::from_static(&[5; 16]);
+        let frame = OrderFrame {
+            message_ids: [GRANTED; 32].to_vec().into(),
+            attempts: vec![1, 2],
+            numbers: vec![number],
+            number_places: vec![0; 2],
+            segments: vec![1; 2],
+            ..OrderFrame::default()
+        };
+        let order = Order::read(frame.encode_to_vec().into()).expect("an order");
+        let mut parts = order.parts(&mut Pace::default(), clock::instant()).into_iter();
+        let (account, mut part) = parts.next().expect("a part");
+        for (_, later) in parts {
+            part.wanted.append(&later.wanted);
+            part.paced.extend(later.paced);
+        }
+        let gate = self.worker.gates.of(account);
+        let room = self.worker.room_for(2, &gate).await.expect("room");
+        let both = async { tokio::join!(self.worker.chunk(part, &gate, room), meanwhile).0 };
+        tokio::time::timeout(PATIENCE, both).await.expect("what the test waits for comes")
+    }
+
+    /// Waits until so many facts are published.
+    async fn told(&self, facts: usize) {
+        while self.facts().len() < facts {
+            tokio::task::yield_now().await;
+        }
     }
 
     /// The facts that were published.
@@ -224,6 +264,70 @@ async fn nothing_is_claimed_once_the_node_is_stopping() {
     stage.stop.cancel();
     assert_eq!(stage.order([GRANTED, REFUSED], async {}).await, Err(Unfinished::Left));
     assert_eq!(stage.claims_asked.available_permits(), 0);
+}
+
+#[tokio::test]
+async fn a_frame_gives_up_its_place_when_all_of_it_is_called() {
+    let stage = Stage::set().await;
+    let answered = async {
+        let _open = stage.calls_read.acquire_many(2).await.expect("open");
+        let _place = stage.places.acquire().await.expect("open");
+        stage.answers.add_permits(2);
+    };
+    assert_eq!(stage.order([GRANTED], answered).await, Ok(()));
+    assert_eq!(stage.facts(), [FactKind::Accepted; 2]);
+}
+
+#[tokio::test]
+async fn a_text_whose_number_is_not_free_in_time_is_given_back_at_once() {
+    let stage = Stage::set().await;
+    let answered = async {
+        // The provider has not answered the first yet.
+        stage.told(1).await;
+        stage.answers.add_permits(1);
+    };
+    assert_eq!(stage.paced(0.025, answered).await, Ok(()));
+    assert_eq!(stage.facts(), [FactKind::NotAccepted, FactKind::Accepted]);
+}
+
+#[tokio::test]
+async fn a_text_that_waits_for_its_number_is_given_back_when_the_stop_leaves_it_no_time() {
+    let stage = Stage::set().await;
+    let begun = clock::instant();
+    let stopped = async {
+        let _open = stage.calls_read.acquire().await.expect("open");
+        stage.stopped.now();
+        stage.told(1).await;
+        stage.answers.add_permits(1);
+    };
+    // Its time is in 8 seconds, and would be soon enough without a stop.
+    assert_eq!(stage.paced(0.125, stopped).await, Ok(()));
+    assert_eq!(stage.facts(), [FactKind::NotAccepted, FactKind::Accepted]);
+    assert!(clock::since(begun) < Duration::from_secs(8));
+}
+
+#[tokio::test]
+async fn claims_that_are_not_answered_do_not_keep_others_from_being_asked() {
+    let stage = Stage::set().await;
+    let claim = |kind: u8| {
+        let mut wanted = Wanted::default();
+        (0..2).for_each(|_| wanted.push(&[kind; 16], 1, Uuid::nil()));
+        stage.worker.claims.claim(wanted)
+    };
+    let hung = futures::future::join_all([claim(HUNG), claim(HUNG), claim(HUNG)]);
+    let granted = async {
+        let _asked = stage.claims_asked.acquire_many(2).await.expect("open");
+        claim(GRANTED).await
+    };
+    let granted = async {
+        tokio::select! {
+            _ = hung => panic!("the hung claims were answered"),
+            granted = granted => granted,
+        }
+    };
+    let granted =
+        tokio::time::timeout(PATIENCE, granted).await.expect("it is asked for while the others hang");
+    assert_eq!(granted.map(|claimed| claimed.len()), Ok(2));
 }
 
 #[test]

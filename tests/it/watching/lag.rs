@@ -15,6 +15,8 @@ use crate::scene::{self, WITHIN};
 
 /// How long a watcher hears nothing at most, with the machine's own time.
 const HEARTBEAT_MAX: Duration = Duration::from_secs(20);
+/// How long a gateway takes to stop, with the machine's own time.
+const STOPS_WITHIN: Duration = Duration::from_secs(15);
 /// Messages of a frame.
 const MESSAGES: u128 = 100;
 /// Frames that are told: more than a connection and the gateway hold together.
@@ -48,6 +50,30 @@ async fn whoever_reads_too_slowly_is_told_and_goes_on_from_there() -> Result<()>
     ensure!(info.reason == "WATCHER_TOO_SLOW" && *token == slow.token, "{info:?}");
     let mut resumed = Watcher::resume(client, all, token).await?;
     ensure!(resumed.ids(told - seen).await?.len() == told - seen);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_gateway_stops_though_somebody_does_not_read() -> Result<()> {
+    let mut stack = scene::stack(scene::quick()).await?;
+    let (organization, _) = scene::organization(&stack, Provider::Twilio, 1).await?;
+    let teller = Teller::of(&stack, &organization.tenant).await?;
+    let mut stalled = Watcher::begin(&organization.client, everything(&organization)).await?;
+    let mut healthy = Watcher::begin(&organization.client, everything(&organization)).await?;
+    for frame in 0..FRAMES {
+        teller.tell(&delivered(frame * MESSAGES, MESSAGES, 7)).await?;
+        healthy.next().await?;
+    }
+    let stopping = tokio::spawn(async move {
+        let ended = healthy.next().await.err().context("it goes on")?;
+        anyhow::Ok(ended.downcast::<tonic::Status>()?)
+    });
+    ensure!(stack.gateway.terminate(STOPS_WITHIN).await?.success());
+    let status = stopping.await??;
+    let reason = status.get_details_error_info().map(|info| info.reason);
+    ensure!(reason.as_deref() == Some("GOING_AWAY"), "{status:?}");
+    // The one that did not read finds its stream broken off, and comes back with its last token.
+    while stalled.next().await.is_ok() {}
     Ok(())
 }
 

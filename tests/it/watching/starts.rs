@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use muster_proto::v1::watch_events_request::Start;
 use muster_proto::v1::{Provider, WatchEventsRequest};
 use muster_tests::stack::{Organization, Service};
-use muster_tests::teller::{Teller, delivered};
+use muster_tests::teller::{Teller, delivered, event_ids};
 use muster_tests::{Stack, StackOptions};
 use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
@@ -19,8 +19,7 @@ async fn tell(teller: &Teller, frames: u128) -> Result<Vec<String>> {
     for message in 0..frames {
         let frame = delivered(message, 1, 7);
         teller.tell(&frame).await?;
-        let id: String = frame.frame_id.iter().map(|byte| format!("{byte:02x}")).collect();
-        ids.push(format!("{id}-0"));
+        ids.extend(event_ids(&frame));
     }
     Ok(ids)
 }

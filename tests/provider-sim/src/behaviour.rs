@@ -1,5 +1,7 @@
 //! How the simulated providers behave: every knob, with a default that is a well-behaved, fast provider.
 
+use std::collections::BTreeMap;
+
 use serde::{Deserialize, Serialize};
 
 /// All knobs. Shares are between 0 and 1, times are `[least, most]` in milliseconds.
@@ -8,6 +10,8 @@ use serde::{Deserialize, Serialize};
 pub struct Behaviour {
     /// How long an answer to a send takes.
     pub answer_ms: [u64; 2],
+    /// How long it takes at single providers, by their names.
+    pub answer_ms_at: BTreeMap<String, [u64; 2]>,
     /// Texts that are refused for their recipient: invalid, landline, opted out.
     pub refused_share: f64,
     /// Whether a phone that replied STOP is refused from then on, as the providers themselves do. Off, so that
@@ -79,6 +83,7 @@ impl Default for Behaviour {
     fn default() -> Self {
         Self {
             answer_ms: [0, 0],
+            answer_ms_at: BTreeMap::new(),
             refused_share: 0.0,
             blocks_opted_out: false,
             rate_share: 0.0,
@@ -156,8 +161,9 @@ impl Behaviour {
         if !shares.iter().all(|share| (0.0..=1.0).contains(share)) {
             return Err(Unfit("shares are between 0 and 1".to_owned()));
         }
+        let at = self.answer_ms_at.values().copied();
         let ranges = [self.answer_ms, self.receipt_ms, self.reply_ms, self.start_ms, self.webhook_retry_ms];
-        if !ranges.iter().all(|[least, most]| least <= most) {
+        if !ranges.into_iter().chain(at).all(|[least, most]| least <= most) {
             return Err(Unfit("times are [least, most]".to_owned()));
         }
         if self.webhooks_in_flight == 0 {

@@ -207,8 +207,8 @@ async fn accepted(
     message: Arc<Message>,
     plan: Plan,
 ) -> Answer {
-    let answer_ms =
-        Chance::of(sim.seed, &[b"answer", message.entry.provider_id.as_bytes()]).between(behaviour.answer_ms);
+    let range = behaviour.answer_ms_at.get(dialect.provider().name()).unwrap_or(&behaviour.answer_ms);
+    let answer_ms = Chance::of(sim.seed, &[b"answer", message.entry.provider_id.as_bytes()]).between(*range);
     if behaviour.receipt_before_answer {
         // Whoever does not answer the receipts gets the answer to the send in the end.
         let _ = tokio::time::timeout(RECEIPTS_FIRST_MAX, receipts_first(sim, &message, &plan)).await;

@@ -29,7 +29,7 @@ pub(super) struct Options {
     /// Where the gateway takes webhooks.
     #[arg(long, default_value_t = 7402)]
     webhook_port: u16,
-    /// Where the gateway serves status streams (gRPC).
+    /// Where the gateway serves event streams (gRPC).
     #[arg(long, default_value_t = 7403)]
     status_port: u16,
     /// Where the provider simulator listens.
@@ -126,7 +126,7 @@ pub(super) fn print_endpoints(endpoints: &Endpoints, logs: &str) {
     } = endpoints;
     println!("Muster is up.\n");
     println!("  API (gRPC)             {api_url}");
-    println!("  status streams (gRPC)  {status_url}");
+    println!("  event streams (gRPC)   {status_url}");
     println!("  claims (gRPC, mTLS)    {internal_url}");
     println!("    with certificates in {certificates}");
     println!("  webhooks               {webhook_url}");

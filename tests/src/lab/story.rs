@@ -11,7 +11,7 @@ use super::{Outcome, Progress, unless_stopped};
 use crate::binaries::binaries;
 use crate::stories::{
     self, Tell, gateways_rolling, kill_main, receipts, senders_killed, senders_rolling, senders_scale,
-    suspend,
+    suspend, watchers,
 };
 
 /// Which story, and how.
@@ -42,6 +42,9 @@ enum Story {
     Suspend(suspend::Options),
     /// Two gateways are restarted and killed by turns while webhooks come in: none is lost, and none counts twice.
     GatewaysRolling(gateways_rolling::Options),
+    /// Thousands watch, many of them have stopped reading, and one is killed all the time: nobody else notices, and nobody misses
+    /// anything.
+    Watchers(watchers::Options),
     /// A name that is none.
     #[command(external_subcommand)]
     Unknown(Vec<OsString>),
@@ -90,6 +93,10 @@ impl Story {
             }
             Self::GatewaysRolling(options) => {
                 let report = Box::pin(stories::gateways_rolling(options, tell)).await?;
+                Ok(Some(Told::new(report.ok(), &report, report.to_json())))
+            }
+            Self::Watchers(options) => {
+                let report = Box::pin(stories::watchers(options, tell)).await?;
                 Ok(Some(Told::new(report.ok(), &report, report.to_json())))
             }
             Self::Unknown(_) => Ok(None),

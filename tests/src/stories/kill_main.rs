@@ -3,7 +3,7 @@
 //!
 //! One organization sends through Twilio, the other through Telnyx, on servers of their own. The next process is
 //! killed only when sending and receipts have gone on after the one before. A watcher on each organization's
-//! status stream must have seen every message's last status, over all reconnections. In the end, when even the
+//! event stream must have seen every message's last status, over all reconnections. In the end, when even the
 //! orders have come again that a killed sender node had taken, the ledger judges; and every message that stayed
 //! UNCONFIRMED must be one whose sender node, or whose claim's answer, was killed.
 

@@ -45,6 +45,9 @@ pub struct Options {
     /// How long the numbers would need for all texts if nothing were restarted, in seconds.
     #[arg(long, default_value_t = 60)]
     pub sending_s: u32,
+    /// How long a number that has something to send may go without a claim, in milliseconds.
+    #[arg(long, default_value_t = 2_000)]
+    pub gap_ms_max: u64,
     /// What the contacts and the fates of the texts follow from.
     #[arg(long, default_value_t = 17)]
     pub seed: u64,

@@ -1,7 +1,7 @@
 UPDATE message_states s
 SET status = $4, update_time = $5, error_class = 0, error_code = ''
-FROM unnest($1::uuid[], $2::smallint[]) AS wanted (message_id, attempt)
-JOIN messages m ON m.id = wanted.message_id
+FROM unnest($1::uuid[], $2::smallint[], $13::uuid[]) AS wanted (message_id, attempt, number_id)
+JOIN messages m ON m.id = wanted.message_id AND m.number_id = coalesce(wanted.number_id, m.number_id)
 JOIN campaigns c ON c.id = m.campaign_id
 JOIN tenants t ON t.id = m.tenant_id
 JOIN phone_numbers n ON n.id = m.number_id

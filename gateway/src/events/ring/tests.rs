@@ -1,3 +1,5 @@
+//! Whatever comes and whoever is slow: what is held is bounded, and nobody misses a frame or sees one twice.
+
 use proptest::prelude::*;
 
 use super::*;

@@ -43,7 +43,8 @@ pub struct Report {
 }
 
 impl Report {
-    /// Whether all nodes ended well, nothing is twice, missing or UNCONFIRMED, and everything arrived.
+    /// Whether all nodes ended well, no number waited long, nothing is twice, missing or UNCONFIRMED, and everything
+    /// arrived.
     pub fn ok(&self) -> bool {
         let texts = self.options.texts as u64;
         self.verdict.is_right()
@@ -51,6 +52,7 @@ impl Report {
             && self.unconfirmed() == 0
             && self.restarts.len() == self.options.nodes * self.options.rounds
             && self.restarts.iter().all(|restart| restart.in_order)
+            && self.gap_ms <= self.options.gap_ms_max
     }
 
     fn unconfirmed(&self) -> u64 {
