@@ -4,6 +4,7 @@ mod access;
 mod audit;
 mod circuits;
 mod claims;
+mod cli;
 mod consent;
 mod control;
 mod conversations;

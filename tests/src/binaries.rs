@@ -19,6 +19,8 @@ const CONTROL_PLANE: &str = "muster-control-plane";
 const SENDER_NODE: &str = "muster-sender-node";
 const GATEWAY: &str = "muster-gateway";
 const PROVIDER_SIM: &str = "muster-provider-sim";
+/// The command-line client is not called as its package is.
+const CLI: (&str, &str) = ("muster-cli", "muster");
 
 /// Where our binaries are.
 #[derive(Clone, Debug)]
@@ -31,6 +33,8 @@ pub struct Binaries {
     pub gateway: PathBuf,
     /// The simulator of SMS providers.
     pub provider_sim: PathBuf,
+    /// The command-line client.
+    pub cli: PathBuf,
 }
 
 /// Our binaries, up to date with the sources; built by the first that asks.
@@ -58,6 +62,7 @@ fn build() -> Result<Binaries> {
         sender_node: program(SENDER_NODE)?,
         gateway: program(GATEWAY)?,
         provider_sim: program(PROVIDER_SIM)?,
+        cli: program(CLI.1)?,
     })
 }
 
@@ -67,7 +72,7 @@ fn cargo_build(target_dir: &Path) -> Command {
     // Not where somebody happened to start us: the toolchain and cargo's settings are looked for from here.
     command.current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(".."));
     command.arg("--target-dir").arg(target_dir);
-    for package in [CONTROL_PLANE, SENDER_NODE, GATEWAY, PROVIDER_SIM] {
+    for package in [CONTROL_PLANE, SENDER_NODE, GATEWAY, PROVIDER_SIM, CLI.0] {
         command.args(["--package", package]);
     }
     // Only what went wrong.

@@ -6,8 +6,12 @@ use crate::rust::sources;
 const TOPOLOGY: &str = "runtime/src/topology.rs";
 
 /// Who reads the environment, each with its reason. runtime/src/config.rs does it through figment.
-const READERS: [(&str, &str); 4] = [
+const READERS: [(&str, &str); 5] = [
     ("proto/build.rs", "cargo tells a build script where to write"),
+    (
+        "cli/src/environment.rs",
+        "the one place of the command-line client, which has no configuration of a service",
+    ),
     ("domain/tests/message_states.rs", "the developer asks for a new drawing"),
     ("tests/src/environment.rs", "the one place of the harness"),
     ("tests/it/servers.rs", "a test tells the helper process that it starts where to report"),

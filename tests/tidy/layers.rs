@@ -16,7 +16,7 @@ struct Layer {
 const OUTSIDE_WORLD: &[&str] = &["tokio", "tonic", "hyper", "async-nats", "tokio-postgres", "rand", "jiff"];
 const POSTGRES: &[&str] = &["tokio-postgres", "deadpool-postgres", "postgres-types", "refinery"];
 
-const LAYERS: [Layer; 7] = [
+const LAYERS: [Layer; 8] = [
     Layer { folder: "domain", ours: &[], never: OUTSIDE_WORLD },
     Layer { folder: "proto", ours: &[], never: POSTGRES },
     Layer { folder: "providers", ours: &["muster-domain"], never: OUTSIDE_WORLD },
@@ -28,6 +28,8 @@ const LAYERS: [Layer; 7] = [
     },
     Layer { folder: "sender-node", ours: EDGE, never: POSTGRES },
     Layer { folder: "gateway", ours: EDGE, never: POSTGRES },
+    // What a stranger has, and no more: so that whatever it does, anybody can do.
+    Layer { folder: "cli", ours: &["muster-proto"], never: POSTGRES },
 ];
 
 /// What talks to providers.
