@@ -17,6 +17,7 @@ mod dispatch;
 mod facts;
 mod fold;
 mod inbound;
+mod measure;
 mod moves;
 mod nodes;
 mod numbers;
@@ -64,6 +65,8 @@ pub(crate) fn start(context: &Context, tasks: &Tasks) {
     tasks.keep_running("reap", move || reap::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("alarm", move || alarm::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("measure", move || measure::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("sweep", move || sweep::run(c.clone()));
     let c = context.clone();

@@ -18,7 +18,9 @@ use tokio::time::sleep;
 
 use crate::bus::Bus;
 use crate::clock;
+use crate::frame::message_of;
 use crate::supervise::Tasks;
+use crate::telemetry::trace::{Span, SpanKind, within};
 
 /// Events that may wait for a frame; then reporters wait too.
 const BUFFER_EVENTS_MAX: usize = 4_096;
@@ -154,13 +156,18 @@ where
     F: Future<Output = anyhow::Result<()>>,
 {
     let Frame { events, waiting, .. } = frame;
+    let span = Span::of_texts(None, "send events", SpanKind::Producer, events.iter().filter_map(message_of));
+    let place = span.as_ref().map(Span::place);
     let payload = Bytes::from(EventFrame { node: node.to_owned(), events }.encode_to_vec());
     let mut pause = *RETRY_PAUSE.start();
-    while let Err(error) = publish(payload.clone()).await {
+    while let Err(error) = within(place, publish(payload.clone())).await {
         let events = waiting.len();
         tracing::warn!(events, error = format!("{error:#}"), "events could not be published; trying again");
         sleep(pause).await;
         pause = (pause * 2).min(*RETRY_PAUSE.end());
+    }
+    if let Some(span) = span {
+        span.end();
     }
     for published in waiting {
         // Whoever reported it may have stopped waiting.

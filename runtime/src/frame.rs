@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::status::Fact;
-use muster_proto::internal::v1::FactKind;
+use muster_proto::internal::v1::event::Kind;
+use muster_proto::internal::v1::{Event, FactKind};
 use uuid::Uuid;
 
 /// A fact as a frame spells it.
@@ -48,6 +49,15 @@ impl WireFact {
             FactKind::ReceiptDelivered => Fact::ReceiptDelivered,
             FactKind::ReceiptUndelivered => Fact::ReceiptUndelivered(error),
         })
+    }
+}
+
+/// The message that an event is about; `None` where it is about none, or does not say.
+pub fn message_of(event: &Event) -> Option<Uuid> {
+    match event.kind.as_ref()? {
+        Kind::Outcome(outcome) => id_from(&outcome.message_id),
+        Kind::Receipt(receipt) => id_from(&receipt.message_id),
+        Kind::Inbound(_) => None,
     }
 }
 

@@ -15,6 +15,7 @@ pub mod key;
 pub mod name;
 pub mod service;
 pub mod supervise;
+pub mod telemetry;
 pub mod tls;
 pub mod topology;
 

@@ -3,25 +3,30 @@
 use muster_domain::consent::{Keyword, keyword};
 use muster_runtime::{clock, frame};
 
-use crate::db::{Result, SystemTx};
+use crate::db::{Micros, Result, SystemTx};
 use crate::store::conversations::{
     Reply, ReplyKeyword, conversation_reply, opt_out_delete, opt_out_insert, reply_insert,
 };
 use crate::work::facts::InboundReply;
 
-/// Applies replies in the order they came in.
-pub(crate) async fn apply(tx: &SystemTx<'_>, replies: Vec<InboundReply>) -> Result<()> {
+/// Applies replies in the order they came in. Returns when those came that opted somebody out.
+pub(crate) async fn apply(tx: &SystemTx<'_>, replies: Vec<InboundReply>) -> Result<Vec<Micros>> {
+    let mut stops = Vec::new();
     for reply in replies {
-        apply_one(tx, reply).await?;
+        let time = reply.time;
+        if apply_one(tx, reply).await? == Some(Keyword::Stop) {
+            stops.push(time);
+        }
     }
-    Ok(())
+    Ok(stops)
 }
 
-async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
+/// Applies one reply. Returns what it asked for, unless it was applied before.
+async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<Option<Keyword>> {
     let InboundReply { tenant, time, inbound } = received;
     let Some(account) = frame::id_from(&inbound.account_id) else {
         tracing::error!("a reply without a provider account is passed over");
-        return Ok(());
+        return Ok(None);
     };
     let keyword = keyword(&inbound.body);
     let shown = match keyword {
@@ -46,12 +51,13 @@ async fn apply_one(tx: &SystemTx<'_>, received: InboundReply) -> Result<()> {
     };
     // A reply delivered twice must not act twice: STOP, START, and STOP again late would end opted out.
     if !reply_insert(tx, &reply).await? {
-        return Ok(());
+        return Ok(None);
     }
     conversation_reply(tx, &reply).await?;
     match keyword {
-        Some(Keyword::Stop) => opt_out_insert(tx, tenant, &reply.from, time).await,
-        Some(Keyword::Start | Keyword::StartIfOptedOut) => opt_out_delete(tx, tenant, &reply.from).await,
-        Some(Keyword::Help) | None => Ok(()),
+        Some(Keyword::Stop) => opt_out_insert(tx, tenant, &reply.from, time).await?,
+        Some(Keyword::Start | Keyword::StartIfOptedOut) => opt_out_delete(tx, tenant, &reply.from).await?,
+        Some(Keyword::Help) | None => {}
     }
+    Ok(keyword)
 }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use futures::future::try_join_all;
 use muster_runtime::bus::Bus;
+use muster_runtime::telemetry::trace::{Span, SpanKind, within};
 use uuid::Uuid;
 
 use crate::db::SystemTx;
@@ -38,9 +39,10 @@ async fn relay_orders(context: &Context) -> anyhow::Result<bool> {
     }
     let ids: Vec<Uuid> = frames.iter().map(|frame| frame.id).collect();
     let topology = &context.bus.topology;
-    let messages = frames
-        .into_iter()
-        .map(|row| (topology.work_subject(row.shard.unsigned_abs()), order::published(row)));
+    let messages = frames.into_iter().map(|row| {
+        let span = Span::of_texts(None, "send work", SpanKind::Producer, row.messages.iter().copied());
+        (topology.work_subject(row.shard.unsigned_abs()), order::published(row), span)
+    });
     publish_all(&context.bus, messages).await?;
     order_frames_published(&tx, &ids).await?;
     tx.commit().await?;
@@ -66,7 +68,7 @@ async fn relay_statuses(context: &Context) -> anyhow::Result<bool> {
     let ids: Vec<Uuid> = frames.iter().map(|frame| frame.id).collect();
     let topology = &context.bus.topology;
     let messages =
-        frames.into_iter().map(|row| (topology.status_subject(row.tenant), Bytes::from(row.payload)));
+        frames.into_iter().map(|row| (topology.status_subject(row.tenant), Bytes::from(row.payload), None));
     publish_all(&context.bus, messages).await?;
     status_frames_delete(&tx, &ids).await?;
     tx.commit().await?;
@@ -74,11 +76,17 @@ async fn relay_statuses(context: &Context) -> anyhow::Result<bool> {
 }
 
 /// Publishes in order, then waits for all acks together.
-async fn publish_all(bus: &Bus, messages: impl Iterator<Item = (String, Bytes)>) -> anyhow::Result<()> {
+async fn publish_all(
+    bus: &Bus,
+    messages: impl Iterator<Item = (String, Bytes, Option<Span>)>,
+) -> anyhow::Result<()> {
     let mut acks = Vec::new();
-    for (subject, payload) in messages {
-        acks.push(bus.jetstream.publish(subject, payload).await?.into_future());
+    let mut spans = Vec::new();
+    for (subject, payload, span) in messages {
+        acks.push(within(span.as_ref().map(Span::place), bus.send(subject, payload)).await?);
+        spans.extend(span);
     }
     try_join_all(acks).await?;
+    spans.into_iter().for_each(Span::end);
     Ok(())
 }
