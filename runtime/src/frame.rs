@@ -71,6 +71,12 @@ pub fn id_from(bytes: &[u8]) -> Option<Uuid> {
     Uuid::from_slice(bytes).ok()
 }
 
+/// When an id was made, in microseconds since the epoch; `None` where it does not say.
+pub fn made_us(id: Uuid) -> Option<i64> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    Some(i64::try_from(seconds).ok()? * 1_000_000 + i64::from(nanos / 1_000))
+}
+
 /// The ids in a run of 16 bytes each. A remainder is ignored.
 pub fn ids_from(bytes: &[u8]) -> impl Iterator<Item = Uuid> + '_ {
     bytes.chunks_exact(16).filter_map(id_from)

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::try_join4;
 use muster_domain::status::Status;
-use uuid::Uuid;
+use muster_runtime::frame::made_us;
 
 use crate::db::{Micros, SystemTx};
 use crate::metrics::{METRICS, POSTGRESQL};
@@ -50,17 +50,11 @@ async fn measure(context: &Context) -> anyhow::Result<()> {
         METRICS.queue_oldest(mode, due, now);
     }
     for outbox in outboxes {
-        let made = outbox.oldest.and_then(made).unwrap_or(now);
+        let made = outbox.oldest.and_then(made_us).map_or(now, Micros);
         METRICS.outbox(outbox.name, outbox.frames, made, now);
     }
     if let Some(caught_up) = caught_up {
         METRICS.projection_lag(caught_up, now);
     }
     Ok(())
-}
-
-/// When the id was made.
-fn made(id: Uuid) -> Option<Micros> {
-    let (seconds, nanos) = id.get_timestamp()?.to_unix();
-    Some(Micros(i64::try_from(seconds).ok()? * 1_000_000 + i64::from(nanos / 1_000)))
 }
