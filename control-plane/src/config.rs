@@ -63,6 +63,9 @@ pub struct Config {
     /// providers' lists lag behind.
     #[serde(default = "inquiry_delay_s")]
     pub inquiry_delay_s: u64,
+    /// How long a message is SENT before its provider is asked what became of it, in seconds.
+    #[serde(default = "receipt_delay_s")]
+    pub receipt_delay_s: u64,
     /// The share of calls that may end UNCONFIRMED within five minutes before it is an alarm.
     #[serde(default = "unconfirmed_alarm_share")]
     pub unconfirmed_alarm_share: f64,
@@ -82,12 +85,17 @@ pub(crate) const RETENTION_DAYS_MIN: i32 = 7;
 const OPERATOR_KEY_CHARS_MIN: usize = 24;
 
 impl Config {
-    /// Refuses an operator's key that could be guessed, or was forgotten: whoever has it may do anything.
     /// See [`Config::inquiry_delay_s`].
     pub fn inquiry_delay(&self) -> Duration {
         Duration::from_secs(self.inquiry_delay_s)
     }
 
+    /// See [`Config::receipt_delay_s`].
+    pub fn receipt_delay(&self) -> Duration {
+        Duration::from_secs(self.receipt_delay_s)
+    }
+
+    /// Refuses an operator's key that could be guessed, or was forgotten: whoever has it may do anything.
     pub(crate) fn check_operator_key(&self) -> anyhow::Result<()> {
         let key = self.operator_key.expose_secret();
         // Two dots would make it look like the token of an identity provider.
@@ -281,6 +289,10 @@ fn claim_deadline_s() -> u64 {
 
 fn inquiry_delay_s() -> u64 {
     60
+}
+
+fn receipt_delay_s() -> u64 {
+    3_600
 }
 
 fn unconfirmed_alarm_share() -> f64 {

@@ -265,6 +265,16 @@ impl Micros {
         Self(muster_runtime::clock::now_us())
     }
 
+    /// So much later.
+    pub(crate) fn later(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+    }
+
+    /// So much earlier.
+    pub(crate) fn earlier(self, by: Duration) -> Self {
+        Self(self.0.saturating_sub(i64::try_from(by.as_micros()).unwrap_or(i64::MAX)))
+    }
+
     /// As the API writes it.
     pub(crate) fn timestamp(self) -> prost_types::Timestamp {
         muster_runtime::clock::timestamp(self.0)

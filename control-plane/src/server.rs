@@ -110,6 +110,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         nudges,
         claim_deadline: config.claim_deadline(),
         order_deadline: config.order_deadline(),
+        receipt_delay: config.receipt_delay(),
         unconfirmed_alarm_share: config.unconfirmed_alarm_share,
         retention_days_max: config.retention_days_max,
         hours,

@@ -27,6 +27,7 @@ pub(crate) mod plans;
 pub(crate) mod projections;
 pub(crate) mod purge;
 pub(crate) mod queue;
+pub(crate) mod receipts;
 pub(crate) mod retention;
 pub(crate) mod roles;
 pub(crate) mod routes;

@@ -27,6 +27,7 @@ mod plan;
 mod project;
 mod purge;
 mod reap;
+mod receipts;
 mod relay;
 mod retention;
 mod room;
@@ -41,6 +42,7 @@ pub(crate) struct Context {
     pub(crate) nudges: Arc<Nudges>,
     pub(crate) claim_deadline: Duration,
     pub(crate) order_deadline: Duration,
+    pub(crate) receipt_delay: Duration,
     /// The share of calls that may end UNCONFIRMED before it is an alarm.
     pub(crate) unconfirmed_alarm_share: f64,
     /// The platform's retention, in days; 0 for ever.
@@ -63,6 +65,8 @@ pub(crate) fn start(context: &Context, tasks: &Tasks) {
     tasks.keep_running("project", move || project::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("reap", move || reap::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("missing receipts", move || receipts::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("alarm", move || alarm::run(c.clone()));
     let c = context.clone();

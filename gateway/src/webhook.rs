@@ -134,6 +134,11 @@ impl Webhooks {
         &self,
         events: impl Iterator<Item = muster_proto::internal::v1::Event>,
     ) -> Result<(), StatusCode> {
+        // At once, so that providers come back later instead of waiting for what will not be in time.
+        if self.events.is_stuck() {
+            self.counts.unavailable.add();
+            return Err(StatusCode::SERVICE_UNAVAILABLE);
+        }
         let reports = try_join_all(events.map(|event| self.events.report(event)));
         match tokio::time::timeout(PUBLISH_TIMEOUT, reports).await {
             Ok(Ok(_all)) => Ok(()),

@@ -6,6 +6,8 @@
 
 use std::future::Future;
 use std::pin::pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -49,6 +51,7 @@ pub struct Limits {
 #[derive(Clone, Debug)]
 pub struct Events {
     entries: mpsc::Sender<Entry>,
+    stuck: Arc<AtomicBool>,
 }
 
 /// JetStream will not have the event: the process is going down.
@@ -73,8 +76,16 @@ impl Events {
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let (entries, waiting) = mpsc::channel(BUFFER_EVENTS_MAX);
+        let stuck = Arc::new(AtomicBool::new(false));
+        let publish = Publish { publish, stuck: stuck.clone() };
         tasks.spawn(async move { gather(waiting, &node, limits, &publish).await });
-        Self { entries }
+        Self { entries, stuck }
+    }
+
+    /// Whether the last frame could not be published. It is being tried again, and what is reported now waits behind it:
+    /// whoever can be asked to come back later should be.
+    pub fn is_stuck(&self) -> bool {
+        self.stuck.load(Ordering::Relaxed)
     }
 
     /// Reports `event` and returns when JetStream has it. Once the event is in the buffer it will be published
@@ -87,6 +98,12 @@ impl Events {
         self.entries.send(Entry { event, published }).await.map_err(|_| Lost)?;
         acked.await.map_err(|_| Lost)
     }
+}
+
+/// How frames are published, and whether the last could not be.
+struct Publish<P> {
+    publish: P,
+    stuck: Arc<AtomicBool>,
 }
 
 struct Entry {
@@ -114,7 +131,7 @@ impl Frame {
     }
 }
 
-async fn gather<P, F>(mut entries: mpsc::Receiver<Entry>, node: &str, limits: Limits, publish: &P)
+async fn gather<P, F>(mut entries: mpsc::Receiver<Entry>, node: &str, limits: Limits, publish: &Publish<P>)
 where
     P: Fn(Bytes) -> F,
     F: Future<Output = anyhow::Result<()>>,
@@ -150,7 +167,7 @@ where
 }
 
 /// Publishes a frame until it is acked, and tells those who wait for it.
-async fn persist<P, F>(frame: Frame, node: &str, publish: &P)
+async fn persist<P, F>(frame: Frame, node: &str, to: &Publish<P>)
 where
     P: Fn(Bytes) -> F,
     F: Future<Output = anyhow::Result<()>>,
@@ -160,15 +177,15 @@ where
     let place = span.as_ref().map(Span::place);
     let payload = Bytes::from(EventFrame { node: node.to_owned(), events }.encode_to_vec());
     let mut pause = *RETRY_PAUSE.start();
-    while let Err(error) = within(place, publish(payload.clone())).await {
+    while let Err(error) = within(place, (to.publish)(payload.clone())).await {
+        to.stuck.store(true, Ordering::Relaxed);
         let events = waiting.len();
         tracing::warn!(events, error = format!("{error:#}"), "events could not be published; trying again");
         sleep(pause).await;
         pause = (pause * 2).min(*RETRY_PAUSE.end());
     }
-    if let Some(span) = span {
-        span.end();
-    }
+    to.stuck.store(false, Ordering::Relaxed);
+    span.into_iter().for_each(Span::end);
     for published in waiting {
         // Whoever reported it may have stopped waiting.
         let _ = published.send(());
@@ -222,8 +239,12 @@ mod tests {
                 if *count < 4 { Err(anyhow::anyhow!("no ack")) } else { Ok(()) }
             }
         });
-        events.report(event(1)).await.expect("published at last");
+        let mut report = pin!(events.report(event(1)));
+        let waited = tokio::time::timeout(RETRY_PAUSE.start().mul_f32(0.5), &mut report).await;
+        assert!(waited.is_err() && events.is_stuck());
+        report.await.expect("published at last");
         assert_eq!(*tries.lock().expect("no panic"), 4);
+        assert!(!events.is_stuck());
     }
 
     #[tokio::test]

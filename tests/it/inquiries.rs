@@ -1,5 +1,5 @@
-//! Inquiries: what providers accepted in silence is found by asking them, and what nobody knows of stays where it is, for
-//! all to see.
+//! Inquiries: what providers accepted in silence is found by asking them, receipts that do not come are asked for, and
+//! what nobody knows of stays where it is, for all to see.
 
 use std::collections::HashSet;
 
@@ -27,9 +27,17 @@ fn silent() -> Behaviour {
     Behaviour { reset_share: 0.4, receipt_loss_share: 1.0, ..scene::quick() }
 }
 
-async fn stack() -> Result<Stack> {
-    let soon = vec![(Service::ControlPlane, "MUSTER_INQUIRY_DELAY_S".to_owned(), "1".to_owned())];
-    Stack::start(StackOptions { behaviour: silent(), env: soon, ..StackOptions::default() }).await
+/// Providers that answer every call, and of whose receipts none comes.
+fn mute() -> Behaviour {
+    Behaviour { receipt_loss_share: 1.0, ..scene::quick() }
+}
+
+/// A stack that asks soon.
+async fn stack(behaviour: Behaviour) -> Result<Stack> {
+    let soon = ["MUSTER_INQUIRY_DELAY_S", "MUSTER_RECEIPT_DELAY_S"]
+        .map(|name| (Service::ControlPlane, name.to_owned(), "1".to_owned()))
+        .to_vec();
+    Stack::start(StackOptions { behaviour, env: soon, ..StackOptions::default() }).await
 }
 
 /// A campaign whose calls have all ended.
@@ -42,7 +50,7 @@ async fn called(stack: &Stack, provider: Provider) -> Result<(Organization, Stri
 
 #[tokio::test]
 async fn what_was_accepted_in_silence_is_found_by_asking() -> Result<()> {
-    let stack = stack().await?;
+    let stack = stack(silent()).await?;
     let mut campaigns = Vec::new();
     for provider in PROVIDERS {
         campaigns.push(called(&stack, provider).await?);
@@ -87,7 +95,7 @@ async fn what_was_accepted_in_silence_is_found_by_asking() -> Result<()> {
 
 #[tokio::test]
 async fn what_nobody_knows_of_for_three_days_is_said_to_stay_unconfirmed() -> Result<()> {
-    let stack = stack().await?;
+    let stack = stack(silent()).await?;
     let (organization, campaign) = called(&stack, Provider::Twilio).await?;
     let unconfirmed = async || {
         let open = stack.operator.report(&campaign).await?;
@@ -96,15 +104,7 @@ async fn what_nobody_knows_of_for_three_days_is_said_to_stay_unconfirmed() -> Re
         Ok((known && left > 0 && open.message_count == i64::try_from(CONTACTS)?).then_some(left))
     };
     wait::until("all calls to end", WITHIN, unconfirmed).await?;
-    let sql = stack.sql().await?;
-    let age =
-        "UPDATE inquiries SET since = since - interval '72 hours', due_time = due_time - interval '72 hours'";
-    let waited = async || {
-        sql.execute(age, &[]).await?;
-        let left: i64 = sql.query_one("SELECT count(*) FROM inquiries", &[]).await?.get(0);
-        Ok((left == 0).then_some(()))
-    };
-    wait::until("all inquiries to end", WITHIN, waited).await?;
+    pass_three_days(&stack).await?;
     let messages = organization.client.list_messages(&organization.tenant, &campaign).await?;
     let stays = messages.iter().filter(|message| message.status() == MessageStatus::Unconfirmed);
     let count = i64::try_from(stays.clone().count())?;
@@ -113,6 +113,66 @@ async fn what_nobody_knows_of_for_three_days_is_said_to_stay_unconfirmed() -> Re
         let message = organization.client.message(&message.name).await?;
         let last = message.history.last().context("a history")?;
         ensure!((last.status(), &*last.cause) == (MessageStatus::Unconfirmed, "settled"), "{message:?}");
+    }
+    Ok(())
+}
+
+/// Makes inquiries as old as three days, until none is left.
+async fn pass_three_days(stack: &Stack) -> Result<()> {
+    let sql = stack.sql().await?;
+    let age =
+        "UPDATE inquiries SET since = since - interval '72 hours', due_time = due_time - interval '72 hours'";
+    let waited = async || {
+        sql.execute(age, &[]).await?;
+        let left: i64 = sql.query_one("SELECT count(*) FROM inquiries", &[]).await?.get(0);
+        Ok((left == 0).then_some(()))
+    };
+    wait::until("all inquiries to end", WITHIN, waited).await
+}
+
+#[tokio::test]
+async fn a_receipt_that_does_not_come_is_asked_for() -> Result<()> {
+    let stack = stack(mute()).await?;
+    let mut campaigns = Vec::new();
+    for provider in PROVIDERS {
+        campaigns.push(called(&stack, provider).await?);
+    }
+    for (organization, campaign) in &campaigns {
+        let provider = format!("the receipts of {:?}", organization.provider);
+        let ended = async || {
+            let delivered = scene::count(organization, campaign, MessageStatus::Delivered).await?;
+            let undelivered = scene::count(organization, campaign, MessageStatus::Undelivered).await?;
+            Ok((delivered + undelivered == i64::try_from(CONTACTS)?).then_some(()))
+        };
+        wait::until(&provider, WITHIN, ended).await?;
+        for message in organization.client.list_messages(&organization.tenant, campaign).await? {
+            let message = organization.client.message(&message.name).await?;
+            let last = message.history.last().context("a history")?;
+            ensure!(last.cause == "inquiry", "{provider}: {message:?}");
+        }
+    }
+    stack.stop().await
+}
+
+#[tokio::test]
+async fn what_no_receipt_came_for_in_three_days_is_said_to_stay_sent() -> Result<()> {
+    // Providers that know no more themselves.
+    let stack = stack(Behaviour { receipt_ms: [600_000, 600_000], sent_receipts: false, ..mute() }).await?;
+    let (organization, campaign) = called(&stack, Provider::Twilio).await?;
+    let all = i64::try_from(CONTACTS)?;
+    let sql = stack.sql().await?;
+    let asked = async || {
+        let asked: i64 = sql.query_one("SELECT count(*) FROM inquiries WHERE asked > 2", &[]).await?.get(0);
+        let sent = scene::count(&organization, &campaign, MessageStatus::Sent).await?;
+        Ok((asked == all && sent == all).then_some(()))
+    };
+    wait::until("all to be asked about", WITHIN, asked).await?;
+    pass_three_days(&stack).await?;
+    ensure!(scene::count(&organization, &campaign, MessageStatus::Sent).await? == all);
+    for message in organization.client.list_messages(&organization.tenant, &campaign).await? {
+        let message = organization.client.message(&message.name).await?;
+        let last = message.history.last().context("a history")?;
+        ensure!((last.status(), &*last.cause) == (MessageStatus::Sent, "settled"), "{message:?}");
     }
     Ok(())
 }

@@ -1,13 +1,21 @@
 //! The long stories of `cargo story` in a small form: the same functions, with less to do.
 
 use anyhow::{Result, ensure};
-use muster_tests::stories::{kill_main, senders_killed, senders_rolling, senders_scale, suspend};
+use muster_tests::stories::{kill_main, receipts, senders_killed, senders_rolling, senders_scale, suspend};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_process_is_killed_and_every_text_is_accounted_for() -> Result<()> {
     let options = kill_main::Options { texts: 1_500, rounds: 1, sending_s: 10, seed: 3, quick: true };
     let report = Box::pin(kill_main(options, &|line| eprintln!("{line}"))).await?;
     ensure!(report.ok() && report.kills.len() == 5, "{report}\n{}", report.to_json());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn receipts_land_once_though_half_of_them_meet_an_outage() -> Result<()> {
+    let options = receipts::Options { texts: 1_000, sending_s: 3, outage_s: 9, seed: 23 };
+    let report = Box::pin(receipts(options, &|line| eprintln!("{line}"))).await?;
+    ensure!(report.ok(), "{report}\n{}", report.to_json());
     Ok(())
 }
 

@@ -7,12 +7,14 @@
 mod broadcast;
 mod claims;
 pub mod kill_main;
+pub mod receipts;
 pub mod senders_killed;
 pub mod senders_rolling;
 pub mod senders_scale;
 pub mod suspend;
 
 pub use self::kill_main::kill_main;
+pub use self::receipts::receipts;
 pub use self::senders_killed::senders_killed;
 pub use self::senders_rolling::senders_rolling;
 pub use self::senders_scale::senders_scale;

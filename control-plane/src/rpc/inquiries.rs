@@ -1,5 +1,5 @@
-//! Inquiries, taken by sender nodes: UNCONFIRMED messages whose providers are to be asked, because the receipts that would
-//! have settled them did not come.
+//! Inquiries, taken by sender nodes: messages whose providers are to be asked, because the receipts that would have settled
+//! them did not come. They are UNCONFIRMED, or have been SENT for long.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -29,12 +29,12 @@ const CLOCKS_APART: Duration = Duration::from_secs(30);
 impl Api {
     async fn take_inquiries(&self, limit: i64) -> Result<Vec<Inquiry>> {
         let now = Micros::now();
-        let due = Micros(now.0 - micros(self.config.inquiry_delay()));
+        let due = now.earlier(self.config.inquiry_delay());
         let mut client = self.db.system().await?;
         let tx = SystemTx::begin(&mut client).await?;
         let (mut ended, mut settled, mut asked) = (Vec::new(), Vec::new(), Vec::new());
         for inquiry in inquiries_due(&tx, due, limit).await? {
-            if inquiry.status != MessageStatus::Unconfirmed {
+            if !is_open(inquiry.status) {
                 ended.push(inquiry.message);
             } else if inquiry.settle_time() <= now {
                 settled.push(inquiry);
@@ -53,13 +53,33 @@ impl Api {
         let mut others = texts_between(&tx, &asked).await?;
         tx.commit().await?;
         if !settled.is_empty() {
-            tracing::warn!(messages = settled.len(), "nothing was heard of messages; they stay UNCONFIRMED");
+            tracing::warn!(
+                messages = settled.len(),
+                "nothing more was heard of messages; they stay where they are"
+            );
         }
         let inquiries = asked.into_iter().filter_map(|inquiry| {
             let others = others.remove(&inquiry.message).unwrap_or_default();
             encode(inquiry, others)
         });
         Ok(inquiries.collect())
+    }
+}
+
+/// Whether anything more may be learned of a message: its receipt ends what there is to ask.
+fn is_open(status: MessageStatus) -> bool {
+    match status {
+        MessageStatus::Unconfirmed | MessageStatus::Sent => true,
+        MessageStatus::Created
+        | MessageStatus::Queued
+        | MessageStatus::Ordered
+        | MessageStatus::Claimed
+        | MessageStatus::Delivered
+        | MessageStatus::Undelivered
+        | MessageStatus::Failed
+        | MessageStatus::Canceled
+        | MessageStatus::Suppressed
+        | MessageStatus::Expired => false,
     }
 }
 

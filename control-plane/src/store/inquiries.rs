@@ -1,4 +1,5 @@
-//! Inquiries: which UNCONFIRMED messages their providers are asked about, and when.
+//! Inquiries: which messages their providers are asked about, and when: those that are UNCONFIRMED, and those whose receipts
+//! do not come.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -45,7 +46,7 @@ pub(crate) struct DueInquiry {
 impl DueInquiry {
     /// When nobody expects evidence any more.
     pub(crate) fn settle_time(&self) -> Micros {
-        later(self.since, SETTLED_AFTER)
+        self.since.later(SETTLED_AFTER)
     }
 
     /// The step in the message's history that says that nobody expects evidence any more.
@@ -68,12 +69,8 @@ impl DueInquiry {
     pub(crate) fn next(&self, now: Micros) -> Micros {
         let times = 4_u32.saturating_pow(u32::from(self.asked.unsigned_abs()));
         let pause = ASKED_AGAIN.saturating_mul(times).min(PAUSE_MAX);
-        later(now, pause).min(self.settle_time().max(now))
+        now.later(pause).min(self.settle_time().max(now))
     }
-}
-
-fn later(time: Micros, wait: Duration) -> Micros {
-    Micros(time.0 + i64::try_from(wait.as_micros()).unwrap_or(i64::MAX / 2))
 }
 
 /// Has the providers of those asked that became UNCONFIRMED.
@@ -190,7 +187,7 @@ mod tests {
             assert!(next > now, "{asked}");
             (now, asked) = (next, asked + 1);
         }
-        assert_eq!(now, later(since, SETTLED_AFTER));
+        assert_eq!(now, since.later(SETTLED_AFTER));
         assert!((5..=10).contains(&asked), "{asked}");
     }
 }

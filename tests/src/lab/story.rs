@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use super::{Outcome, Progress, unless_stopped};
 use crate::binaries::binaries;
-use crate::stories::{self, Tell, kill_main, senders_killed, senders_rolling, senders_scale, suspend};
+use crate::stories::{
+    self, Tell, kill_main, receipts, senders_killed, senders_rolling, senders_scale, suspend,
+};
 
 /// Which story, and how.
 #[derive(clap::Args)]
@@ -27,6 +29,8 @@ pub(super) struct Options {
 enum Story {
     /// Every process is killed with -9 in the middle of two campaigns, and every text is accounted for.
     KillMain(kill_main::Options),
+    /// Receipts come twice, in the wrong order and late, half of them while NATS is away: every one of them lands once.
+    Receipts(receipts::Options),
     /// Sender nodes are killed all the time, one is frozen, and providers withhold answers: nobody is texted twice.
     SendersKilled(senders_killed::Options),
     /// Every sender node is restarted under load, one after the other: nothing is unconfirmed, and no number waits long.
@@ -59,6 +63,10 @@ impl Story {
         match self {
             Self::KillMain(options) => {
                 let report = Box::pin(stories::kill_main(options, tell)).await?;
+                Ok(Some(Told::new(report.ok(), &report, report.to_json())))
+            }
+            Self::Receipts(options) => {
+                let report = Box::pin(stories::receipts(options, tell)).await?;
                 Ok(Some(Told::new(report.ok(), &report, report.to_json())))
             }
             Self::SendersKilled(options) => {

@@ -1,1 +1,1 @@
-UPDATE campaigns SET end_time = NULL WHERE id = $1
+UPDATE campaigns SET end_time = NULL, receipts_time = '-infinity' WHERE id = $1
