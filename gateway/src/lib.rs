@@ -8,12 +8,11 @@
 
 mod account;
 pub mod config;
-mod count;
+mod metrics;
 mod status;
 mod webhook;
 
 use std::net::SocketAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use muster_proto::v1::status_service_server::StatusServiceServer;
@@ -21,12 +20,13 @@ use muster_runtime::access::layer::AccessLayer;
 use muster_runtime::batch::{Events, Limits};
 use muster_runtime::bus::Bus;
 use muster_runtime::directory::{Callers, Directory};
-use muster_runtime::health::{Health, closing};
+use muster_runtime::health::{Health, HealthServer, HealthService, closing};
 use muster_runtime::supervise::Tasks;
+use muster_runtime::telemetry::rpc::RpcLayer;
+use muster_runtime::telemetry::{Telemetry, admin};
 use muster_runtime::{access, grpc, service};
 
 use crate::account::Accounts;
-use crate::count::Counts;
 use crate::status::Watches;
 use crate::webhook::Webhooks;
 
@@ -39,6 +39,7 @@ const EVENTS: Limits =
 /// A running gateway.
 pub struct Gateway {
     tasks: Tasks,
+    telemetry: Telemetry,
     /// Where webhooks are taken.
     pub webhooks: SocketAddr,
     /// Where status streams are served.
@@ -53,31 +54,30 @@ impl Gateway {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let node = service::node_name(&config.node);
         let tasks = Tasks::default();
+        let telemetry = Telemetry::start(&config.telemetry, "gateway", &node, &tasks)?;
         let bus = Bus::connect(&config.nats, &node, &tasks).await?;
         let directory = Directory::new(config.control_plane.channel(&tasks)?);
-        let counts = Arc::new(Counts::default());
-        tasks.keep_running("log counts", {
-            let counts = counts.clone();
-            move || count::log(counts.clone())
-        });
         let webhooks = Webhooks::new(
             Accounts::new(directory.clone()),
             Events::start(bus.clone(), node.clone(), EVENTS, &tasks),
             &config.public_base_url,
-            counts,
         );
         let watches = Watches::new(bus, config.grpc.watches_max, tasks.clone());
         let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
         // Last, because it says that the gateway serves.
         let callers = Callers::new(directory);
-        let grpc = serve_grpc(&config.grpc, watches, callers, &tasks).await?;
+        let (health, service) = Health::new(&tasks).await;
+        admin::serve(&config.admin, &health, service.clone(), &tasks).await?;
+        let grpc = serve_grpc(&config.grpc, watches, callers, service, &tasks).await?;
+        health.serving().await;
         tracing::info!(node, "the gateway is working");
-        Ok(Self { tasks, webhooks, grpc })
+        Ok(Self { tasks, telemetry, webhooks, grpc })
     }
 
     /// Stops listening, ends status streams, and answers the webhooks that are open.
     pub async fn drain(self) {
         self.tasks.drain().await;
+        self.telemetry.end().await;
     }
 }
 
@@ -85,15 +85,16 @@ async fn serve_grpc(
     config: &config::Grpc,
     watches: Watches,
     callers: Callers,
+    health: HealthServer<impl HealthService>,
     tasks: &Tasks,
 ) -> anyhow::Result<SocketAddr> {
     access::table::check()?;
     let (incoming, address) = grpc::bind(&config.listen, config.tls.clone(), "gRPC", tasks).await?;
     let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.StatusService"])?;
-    let (health, service) = Health::new(tasks).await;
     let server = grpc::server()
+        .layer(RpcLayer)
         .layer(AccessLayer(callers))
-        .add_service(service)
+        .add_service(health)
         .add_service(reflection)
         .add_service(reflection_alpha)
         .add_service(StatusServiceServer::new(watches));
@@ -104,6 +105,5 @@ async fn serve_grpc(
             tracing::error!(error = %error, "gRPC is not served any longer");
         }
     });
-    health.serving().await;
     Ok(address)
 }

@@ -27,6 +27,7 @@ use uuid::Uuid;
 use self::position::Position;
 use self::source::Source;
 use self::watch::Watch;
+use crate::metrics::Watching;
 
 /// Responses that wait for a slow watcher; then JetStream keeps the rest.
 const WAITING_MAX: usize = 4;
@@ -107,9 +108,10 @@ impl Watches {
             responses,
             stop: self.tasks.stop(),
         };
+        let watching = Watching::begin();
         self.tasks.spawn(async move {
             watch.run().await;
-            drop(place);
+            drop((place, watching));
         });
         Ok(ReceiverStream::new(stream))
     }

@@ -17,13 +17,16 @@ use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper::body::Body;
 use muster_domain::provider::Provider;
+use muster_proto::internal::v1::Event;
 use muster_providers::{Forged, Verified, WebhookRequest};
 use muster_runtime::batch::Events;
 use muster_runtime::clock;
+use muster_runtime::frame::message_of;
+use muster_runtime::telemetry::trace::{self, Span, SpanKind};
 
 use self::path::{Kind, Path};
 use crate::account::{Account, Accounts};
-use crate::count::Counts;
+use crate::metrics::{self, Fate};
 
 pub(crate) use self::listen::listen;
 
@@ -39,19 +42,16 @@ pub(crate) struct Webhooks {
     accounts: Accounts,
     events: Events,
     public_base_url: String,
-    counts: Arc<Counts>,
 }
+
+/// Why a webhook is not accepted: what it is answered, and what became of it.
+type Refusal = (StatusCode, Fate);
 
 impl Webhooks {
     /// Takes webhooks of `accounts` that were told to come to `public_base_url`.
-    pub(crate) fn new(
-        accounts: Accounts,
-        events: Events,
-        public_base_url: &str,
-        counts: Arc<Counts>,
-    ) -> Self {
+    pub(crate) fn new(accounts: Accounts, events: Events, public_base_url: &str) -> Self {
         let public_base_url = public_base_url.trim_end_matches('/').to_owned();
-        Self { accounts, events, public_base_url, counts }
+        Self { accounts, events, public_base_url }
     }
 
     /// Answers one request.
@@ -67,25 +67,31 @@ impl Webhooks {
             return response;
         }
         let (kind, token) = (path.kind, path.token.to_owned());
-        match self.take(request, &token).await {
-            Ok(account) => {
-                self.counts.accepted.add();
-                accepted(account.adapter.provider(), kind)
+        let arrived_us = clock::now_us();
+        let account = match self.account(&token).await {
+            Ok(account) => account,
+            Err((status, fate)) => {
+                metrics::webhook(None, kind.name(), fate);
+                return empty(status);
             }
-            Err(status) => empty(status),
-        }
+        };
+        let provider = account.adapter.provider();
+        let (answer, fate) = match self.take(request, &account, arrived_us).await {
+            Ok(()) => (accepted(provider, kind), Fate::Accepted),
+            Err((status, fate)) => (empty(status), fate),
+        };
+        metrics::webhook(Some(provider), kind.name(), fate);
+        answer
     }
 
     /// Believes a webhook or not, and makes safe what it tells.
-    async fn take<B>(&self, request: Request<B>, token: &str) -> Result<Arc<Account>, StatusCode>
+    async fn take<B>(&self, request: Request<B>, account: &Account, arrived_us: i64) -> Result<(), Refusal>
     where
         B: Body<Data = Bytes>,
         B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
     {
-        let arrived_us = clock::now_us();
-        let account = self.account(token).await?;
         let (head, body) = request.into_parts();
-        let body = receive(body).await.inspect_err(|_| self.counts.unreceived.add())?;
+        let body = receive(body).await.map_err(|status| (status, Fate::Unreceived))?;
         let path_and_query = head.uri.path_and_query().map_or("", |path| path.as_str());
         let webhook = WebhookRequest {
             url: &[&self.public_base_url, path_and_query].concat(),
@@ -93,60 +99,53 @@ impl Webhooks {
             body: &body,
             now_s: arrived_us.div_euclid(1_000_000),
         };
-        let verified = self.verify(&account, webhook)?;
+        let verified = self.verify(account, webhook)?;
         let told = account.adapter.events(&verified).map_err(|unreadable| {
-            self.counts.unreadable.add();
             tracing::warn!(account.id = %account.id, error = %unreadable, "a webhook was unreadable");
-            StatusCode::BAD_REQUEST
+            (StatusCode::BAD_REQUEST, Fate::Unreadable)
         })?;
         let about = path::about(head.uri.query().unwrap_or_default());
-        let events = told.into_iter().map(|told| event::of(told, about, &account, arrived_us));
-        self.report(events).await?;
-        Ok(account)
+        let events: Vec<_> =
+            told.into_iter().map(|told| event::of(told, about, account, arrived_us)).collect();
+        self.report(account.adapter.provider(), &events, arrived_us).await
     }
 
-    async fn account(&self, token: &str) -> Result<Arc<Account>, StatusCode> {
+    async fn account(&self, token: &str) -> Result<Arc<Account>, Refusal> {
         match self.accounts.get(token).await {
             Ok(Some(account)) => Ok(account),
-            Ok(None) => {
-                self.counts.unknown.add();
-                Err(StatusCode::NOT_FOUND)
-            }
+            Ok(None) => Err((StatusCode::NOT_FOUND, Fate::Unknown)),
             Err(error) => {
-                self.counts.unavailable.add();
                 let error = format!("{:#}", anyhow::Error::from(error));
                 // Counted; while the control-plane is away this may be every webhook.
                 tracing::debug!(error, "a webhook's account could not be learned");
-                Err(StatusCode::SERVICE_UNAVAILABLE)
+                Err((StatusCode::SERVICE_UNAVAILABLE, Fate::Unavailable))
             }
         }
     }
 
-    fn verify<'a>(&self, account: &Account, webhook: WebhookRequest<'a>) -> Result<Verified<'a>, StatusCode> {
+    fn verify<'a>(&self, account: &Account, webhook: WebhookRequest<'a>) -> Result<Verified<'a>, Refusal> {
         account.adapter.verify(&account.credentials, webhook).map_err(|forged| {
-            self.counts.forged.add();
             tracing::warn!(account.id = %account.id, error = %forged, "a webhook was not believed");
-            disbelieved(account.adapter.provider(), forged)
+            (disbelieved(account.adapter.provider(), forged), Fate::Forged)
         })
     }
 
-    async fn report(
-        &self,
-        events: impl Iterator<Item = muster_proto::internal::v1::Event>,
-    ) -> Result<(), StatusCode> {
+    async fn report(&self, provider: Provider, events: &[Event], arrived_us: i64) -> Result<(), Refusal> {
+        let unavailable = Err((StatusCode::SERVICE_UNAVAILABLE, Fate::Unavailable));
         // At once, so that providers come back later instead of waiting for what will not be in time.
         if self.events.is_stuck() {
-            self.counts.unavailable.add();
-            return Err(StatusCode::SERVICE_UNAVAILABLE);
+            return unavailable;
         }
-        let reports = try_join_all(events.map(|event| self.events.report(event)));
-        match tokio::time::timeout(PUBLISH_TIMEOUT, reports).await {
-            Ok(Ok(_all)) => Ok(()),
-            Ok(Err(_)) | Err(_) => {
-                self.counts.unavailable.add();
-                Err(StatusCode::SERVICE_UNAVAILABLE)
+        let reports = try_join_all(events.iter().map(|event| self.events.report(event.clone())));
+        let Ok(Ok(_all)) = tokio::time::timeout(PUBLISH_TIMEOUT, reports).await else { return unavailable };
+        for event in events {
+            metrics::told(provider, event);
+            if let Some(place) = message_of(event).and_then(trace::text) {
+                let span = Span::begin(Some(place), "webhook", SpanKind::Server).since(arrived_us);
+                span.with("muster.provider", provider.name()).end();
             }
         }
+        Ok(())
     }
 }
 

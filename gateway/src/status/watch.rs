@@ -14,6 +14,7 @@ use uuid::Uuid;
 use super::change::changes;
 use super::position::Position;
 use super::source::Source;
+use crate::metrics;
 
 /// Changes in a response at most, so that it stays far below the 4 MiB that clients take.
 const CHANGES_MAX: usize = 5_000;
@@ -63,9 +64,11 @@ impl Watch {
                     continue;
                 }
             };
+            let (count, oldest_us) = (seen.len(), seen.first().and_then(time_us));
             if self.send_all(seen, before).await.is_err() {
                 return Ok(());
             }
+            metrics::watched(count, oldest_us);
         }
     }
 
@@ -94,4 +97,9 @@ impl Watch {
         let response = WatchStatusResponse { changes, resume_token: position.token() };
         self.responses.send(Ok(response)).await.map_err(|_closed| Gone)
     }
+}
+
+/// When a change was, in microseconds since the epoch.
+fn time_us(change: &StatusChange) -> Option<i64> {
+    change.time.as_ref().map(|time| time.seconds * 1_000_000 + i64::from(time.nanos / 1_000))
 }

@@ -7,9 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use muster_runtime::clock;
 use muster_runtime::supervise::Tasks;
 use muster_runtime::tls::{Connection, Server};
 use tokio::net::TcpListener;
@@ -17,7 +20,9 @@ use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Webhooks;
+use super::path::Path;
 use crate::config;
+use crate::metrics;
 
 /// How long a request's head may take, from the end of the one before: so an idle connection goes, too.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
@@ -73,7 +78,7 @@ async fn accept(
                 () = stop.cancelled() => return,
             };
             if let Ok(connection) = accepted {
-                serve(connection, webhooks, stop).await;
+                serve(connection, server.is_tls(), webhooks, stop).await;
             }
             drop(place);
         });
@@ -81,10 +86,17 @@ async fn accept(
 }
 
 /// Serves one connection; when the service stops, answers what it has begun to receive and closes.
-async fn serve(connection: Connection, webhooks: Arc<Webhooks>, stop: CancellationToken) {
-    let answer = service_fn(|request| {
+async fn serve(connection: Connection, tls: bool, webhooks: Arc<Webhooks>, stop: CancellationToken) {
+    let scheme = if tls { "https" } else { "http" };
+    let answer = service_fn(|request: Request<Incoming>| {
         let webhooks = webhooks.clone();
-        async move { Ok::<_, Infallible>(webhooks.answer(request).await) }
+        async move {
+            let (begun, method) = (clock::instant(), request.method().clone());
+            let route = Path::read(request.uri()).map(|path| path.kind.route());
+            let answer = webhooks.answer(request).await;
+            metrics::request(&method, route, scheme, answer.status(), clock::since(begun));
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut connection = pin!(
         http1::Builder::new()

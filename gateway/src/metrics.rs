@@ -1,0 +1,170 @@
+//! The gateway's instruments. docs/telemetry.md says what each means; no label of any has more than a few dozen values.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use http::{Method, StatusCode};
+use muster_domain::error::ErrorClass;
+use muster_domain::provider::Provider;
+use muster_proto::internal::v1::event::Kind;
+use muster_proto::internal::v1::{Event, FactKind, Receipt};
+use muster_runtime::clock;
+use muster_runtime::telemetry::metrics::{SECONDS, counter, meter, seconds};
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
+
+static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
+
+struct Metrics {
+    requests: Histogram<f64>,
+    webhooks: Counter<u64>,
+    receipts: Counter<u64>,
+    replies: Counter<u64>,
+    watches: UpDownCounter<i64>,
+    changes: Counter<u64>,
+    watch_lag: Histogram<f64>,
+}
+
+impl Metrics {
+    fn new() -> Self {
+        Self {
+            requests: seconds(
+                "http.server.request.duration",
+                "Webhooks, to their answers.",
+                &SECONDS,
+            ),
+            webhooks: counter("muster.webhooks", "{webhook}", "Webhooks, by what became of them."),
+            receipts: counter("muster.receipts", "{receipt}", "Receipts, by what they say."),
+            replies: counter("muster.replies", "{reply}", "Replies."),
+            watches: meter()
+                .i64_up_down_counter("muster.watches")
+                .with_unit("{stream}")
+                .with_description("Status streams that are open.")
+                .build(),
+            changes: counter("muster.watch.changes", "{change}", "Changes of status that watchers were told."),
+            watch_lag: seconds(
+                "muster.watch.lag",
+                "From a change's time to when a watcher was told.",
+                &SECONDS,
+            ),
+        }
+    }
+}
+
+/// What became of a webhook.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Fate {
+    /// It was believed, and JetStream has what it told.
+    Accepted,
+    /// It was for an account that there is not.
+    Unknown,
+    /// It came without the provider's proof.
+    Forged,
+    /// It was proven, and not in the provider's form.
+    Unreadable,
+    /// It was too large or too slow.
+    Unreceived,
+    /// It was answered with 503: JetStream or the control-plane did not answer in time.
+    Unavailable,
+}
+
+impl Fate {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Accepted => "accepted",
+            Self::Unknown => "unknown",
+            Self::Forged => "forged",
+            Self::Unreadable => "unreadable",
+            Self::Unreceived => "unreceived",
+            Self::Unavailable => "unavailable",
+        }
+    }
+}
+
+/// A request was answered, on a route of ours or on none.
+pub(crate) fn request(
+    method: &Method,
+    route: Option<&'static str>,
+    scheme: &'static str,
+    status: StatusCode,
+    took: Duration,
+) {
+    // Strangers could make up any number of methods.
+    let method = if *method == Method::POST {
+        "POST"
+    } else if *method == Method::GET {
+        "GET"
+    } else {
+        "_OTHER"
+    };
+    let attributes = [
+        KeyValue::new("http.request.method", method),
+        KeyValue::new("http.route", route.unwrap_or("none")),
+        KeyValue::new("http.response.status_code", i64::from(status.as_u16())),
+        KeyValue::new("url.scheme", scheme),
+    ];
+    METRICS.requests.record(took.as_secs_f64(), &attributes);
+}
+
+/// A webhook came for `kind`, of a provider where that is known.
+pub(crate) fn webhook(provider: Option<Provider>, kind: &'static str, fate: Fate) {
+    let attributes = [
+        KeyValue::new("provider", provider.map_or("none", Provider::name)),
+        KeyValue::new("webhook", kind),
+        KeyValue::new("result", fate.name()),
+    ];
+    METRICS.webhooks.add(1, &attributes);
+}
+
+/// JetStream has what a provider told.
+pub(crate) fn told(provider: Provider, event: &Event) {
+    let provider = KeyValue::new("provider", provider.name());
+    match &event.kind {
+        Some(Kind::Receipt(receipt)) => {
+            let class = i16::try_from(receipt.error_class).ok().and_then(ErrorClass::from_code);
+            let class = KeyValue::new("error_class", class.map_or("none", ErrorClass::name));
+            METRICS.receipts.add(1, &[provider, KeyValue::new("result", result(receipt)), class]);
+        }
+        Some(Kind::Inbound(_)) => METRICS.replies.add(1, &[provider]),
+        Some(Kind::Outcome(_)) | None => {}
+    }
+}
+
+fn result(receipt: &Receipt) -> &'static str {
+    match receipt.fact() {
+        FactKind::ReceiptSent => "sent",
+        FactKind::ReceiptDelivered => "delivered",
+        FactKind::ReceiptUndelivered => "undelivered",
+        FactKind::Unspecified
+        | FactKind::Accepted
+        | FactKind::Refused
+        | FactKind::NotAccepted
+        | FactKind::Ambiguous => "undocumented",
+    }
+}
+
+/// A status stream that is open, until it is dropped.
+pub(crate) struct Watching(());
+
+impl Watching {
+    /// It is open from now on.
+    pub(crate) fn begin() -> Self {
+        METRICS.watches.add(1, &[]);
+        Self(())
+    }
+}
+
+impl Drop for Watching {
+    fn drop(&mut self) {
+        METRICS.watches.add(-1, &[]);
+    }
+}
+
+/// A watcher is told of changes, the oldest of which was at `oldest_us`, in microseconds since the epoch.
+pub(crate) fn watched(changes: usize, oldest_us: Option<i64>) {
+    METRICS.changes.add(changes as u64, &[]);
+    if let Some(oldest_us) = oldest_us {
+        let lag_us = clock::now_us().saturating_sub(oldest_us).max(0);
+        METRICS.watch_lag.record(Duration::from_micros(lag_us.unsigned_abs()).as_secs_f64(), &[]);
+    }
+}
