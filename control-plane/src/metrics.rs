@@ -8,8 +8,8 @@ use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use muster_domain::status::{Decision, Status};
-use muster_proto::internal::v1::event::Kind;
 use muster_proto::internal::v1::EventFrame;
+use muster_proto::internal::v1::event::Kind;
 use muster_runtime::telemetry::metrics::{SECONDS, counter, dependency, messaging, meter, seconds};
 use muster_runtime::topology::EVENTS;
 use opentelemetry::KeyValue;
@@ -111,11 +111,7 @@ impl Metrics {
                 .with_unit("s")
                 .with_description("How long ago the projection had all that JetStream had.")
                 .build(),
-            event_lag: seconds(
-                "muster.event.lag",
-                "From when something was known to its commit.",
-                &SECONDS,
-            ),
+            event_lag: seconds("muster.event.lag", "From when something was known to its commit.", &SECONDS),
             stop_latency: seconds(
                 "muster.stop.latency",
                 "From the webhook of a STOP to the commit of the opt-out.",

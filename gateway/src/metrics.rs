@@ -28,11 +28,7 @@ struct Metrics {
 impl Metrics {
     fn new() -> Self {
         Self {
-            requests: seconds(
-                "http.server.request.duration",
-                "Webhooks, to their answers.",
-                &SECONDS,
-            ),
+            requests: seconds("http.server.request.duration", "Webhooks, to their answers.", &SECONDS),
             webhooks: counter("muster.webhooks", "{webhook}", "Webhooks, by what became of them."),
             receipts: counter("muster.receipts", "{receipt}", "Receipts, by what they say."),
             replies: counter("muster.replies", "{reply}", "Replies."),
@@ -41,7 +37,11 @@ impl Metrics {
                 .with_unit("{stream}")
                 .with_description("Status streams that are open.")
                 .build(),
-            changes: counter("muster.watch.changes", "{change}", "Changes of status that watchers were told."),
+            changes: counter(
+                "muster.watch.changes",
+                "{change}",
+                "Changes of status that watchers were told.",
+            ),
             watch_lag: seconds(
                 "muster.watch.lag",
                 "From a change's time to when a watcher was told.",

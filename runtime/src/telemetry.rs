@@ -73,6 +73,10 @@ impl Telemetry {
             trace::start(spans.clone(), ratio);
         }
         metrics::process(env!("CARGO_PKG_VERSION"));
+        if spans.is_some() {
+            metrics::telemetry_failed("metrics", 0);
+            metrics::telemetry_failed("traces", 0);
+        }
         Ok(Self { meters, spans })
     }
 

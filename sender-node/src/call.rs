@@ -59,12 +59,7 @@ impl Claimed {
 }
 
 impl Outcome {
-    fn of(
-        message: ClaimedMessage,
-        answer: Answer,
-        provider: Option<Provider>,
-        went: Option<Went>,
-    ) -> Self {
+    fn of(message: ClaimedMessage, answer: Answer, provider: Option<Provider>, went: Option<Went>) -> Self {
         metrics::text(provider, &answer.fact);
         let ClaimedMessage { message_id, attempt, tenant_id, .. } = message;
         Self { message_id, attempt, tenant_id, answer, provider, went, time_us: clock::now_us() }

@@ -101,11 +101,14 @@ impl Inquirer {
             return None;
         };
         let finding = inquiries.finding(&inquiry, reply.status, &reply.headers, &reply.body);
-        metrics::inquiry(provider, match finding {
-            Finding::Found { .. } => "found",
-            Finding::NotFound => "not_found",
-            Finding::Unclear => "unclear",
-        });
+        metrics::inquiry(
+            provider,
+            match finding {
+                Finding::Found { .. } => "found",
+                Finding::NotFound => "not_found",
+                Finding::Unclear => "unclear",
+            },
+        );
         match finding {
             Finding::Found { fact, provider_message_id } => {
                 let WireFact { kind, error_class, error_code } = fact.into();

@@ -13,8 +13,7 @@ use opentelemetry::metrics::{Counter, Gauge, Histogram, UpDownCounter};
 use crate::gate::{Gates, Load};
 
 /// Bounds of what takes from a moment to minutes, in seconds.
-const LONG: [f64; 14] =
-    [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0];
+const LONG: [f64; 14] = [0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 15.0, 30.0, 60.0, 120.0, 300.0, 900.0];
 
 static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 
@@ -153,12 +152,9 @@ pub(crate) fn frame(took: Duration) {
 /// Tells from now on how the gates are, by provider.
 pub(crate) fn observe_gates(gates: Arc<Gates>) {
     let gauges: [(&'static str, &'static str, &'static str, fn(&Load) -> u64); 3] = [
-        (
-            "muster.circuits.open",
-            "{account}",
-            "Accounts whose provider does not answer.",
-            |load| load.circuits_open,
-        ),
+        ("muster.circuits.open", "{account}", "Accounts whose provider does not answer.", |load| {
+            load.circuits_open
+        }),
         ("muster.calls.max", "{call}", "How many calls may be open.", |load| load.calls_max),
         ("muster.gate.waiting.texts", "{text}", "Texts that wait for a call.", |load| load.waiting),
     ];

@@ -37,6 +37,7 @@ mod settings;
 mod shards;
 mod sign_in;
 mod stories;
+mod telemetry;
 mod tenancy;
 mod tenants;
 mod texters;

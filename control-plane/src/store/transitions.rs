@@ -155,9 +155,7 @@ fn trace(transitions: &[Transition]) {
                 let span = Span::first(place, "text");
                 campaign.into_iter().fold(span, Span::link)
             }
-            (_, status) => {
-                Span::begin(Some(place), status.name().to_ascii_lowercase(), SpanKind::Internal)
-            }
+            (_, status) => Span::begin(Some(place), status.name().to_ascii_lowercase(), SpanKind::Internal),
         };
         let span = span
             .since(transition.time.0)

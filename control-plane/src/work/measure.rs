@@ -33,13 +33,9 @@ async fn measure(context: &Context) -> anyhow::Result<()> {
     let mut client = context.db.system().await?;
     let tx = SystemTx::begin(&mut client).await?;
     let statuses = OPEN.map(Status::code);
-    let (texts, oldest, outboxes, caught_up) = try_join4(
-        texts_open(&tx, &statuses),
-        queue_oldest(&tx),
-        outboxes(&tx),
-        projection_caught_up(&tx),
-    )
-    .await?;
+    let (texts, oldest, outboxes, caught_up) =
+        try_join4(texts_open(&tx, &statuses), queue_oldest(&tx), outboxes(&tx), projection_caught_up(&tx))
+            .await?;
     let now = Micros::now();
     for mode in [Mode::Click, Mode::Broadcast] {
         for status in OPEN {

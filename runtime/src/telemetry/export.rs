@@ -57,13 +57,15 @@ pub(super) fn metrics(
     channel: Channel,
     interval: Duration,
 ) -> anyhow::Result<PeriodicReader<Counted<MetricExporter>>> {
-    let exporter = MetricExporter::builder().with_tonic().with_channel(channel).with_timeout(TIMEOUT).build()?;
+    let exporter =
+        MetricExporter::builder().with_tonic().with_channel(channel).with_timeout(TIMEOUT).build()?;
     Ok(PeriodicReader::builder(Counted::new(exporter, "metrics")).with_interval(interval).build())
 }
 
 /// What pushes spans.
 pub(super) fn spans(channel: Channel, resource: &Resource) -> anyhow::Result<BatchSpanProcessor> {
-    let exporter = SpanExporter::builder().with_tonic().with_channel(channel).with_timeout(TIMEOUT).build()?;
+    let exporter =
+        SpanExporter::builder().with_tonic().with_channel(channel).with_timeout(TIMEOUT).build()?;
     let batches = BatchConfigBuilder::default()
         .with_max_queue_size(SPANS_MAX)
         .with_max_export_batch_size(PUSH_SPANS_MAX)
@@ -87,7 +89,6 @@ pub(super) struct Counted<E> {
 
 impl<E> Counted<E> {
     fn new(exporter: E, signal: &'static str) -> Self {
-        metrics::telemetry_failed(signal, 0);
         Self { exporter, signal, failed: AtomicU64::new(0), logged_us: AtomicU64::new(0) }
     }
 

@@ -1,7 +1,7 @@
 //! The instruments that every process has. Each service has its own beside them, in a file of this name; docs/telemetry.md
 //! lists all of them.
 
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use opentelemetry::metrics::{Counter, Histogram, Meter};
 use opentelemetry::{KeyValue, global};
@@ -39,20 +39,8 @@ struct Process {
     sending: Histogram<f64>,
 }
 
-static PROCESS: LazyLock<Process> = LazyLock::new(|| Process {
-    loop_failures: counter(
-        "muster.loop.failures",
-        "{failure}",
-        "Background loops that failed and began again.",
-    ),
-    telemetry_failures: counter(
-        "muster.telemetry.failures",
-        "{push}",
-        "Pushes to the collector that failed.",
-    ),
-    sent: counter("messaging.client.sent.messages", "{message}", "Frames that JetStream has acked."),
-    sending: seconds("messaging.client.operation.duration", "From a publish to JetStream's ack.", &SECONDS),
-});
+/// Nothing until [`process`]: what pushes metrics is itself made before there is anything to count with.
+static PROCESS: OnceLock<Process> = OnceLock::new();
 
 static DEPENDENCIES: Mutex<Vec<(&'static str, Ask)>> = Mutex::new(Vec::new());
 
@@ -70,12 +58,16 @@ pub(super) fn dependencies() -> Vec<(&'static str, bool)> {
 
 /// So many times a background loop failed; 0 makes it known.
 pub(crate) fn loop_failed(name: &'static str, times: u64) {
-    PROCESS.loop_failures.add(times, &[KeyValue::new("loop", name)]);
+    if let Some(process) = PROCESS.get() {
+        process.loop_failures.add(times, &[KeyValue::new("loop", name)]);
+    }
 }
 
 /// So many pushes of `signal` failed; 0 makes it known.
 pub(super) fn telemetry_failed(signal: &'static str, times: u64) {
-    PROCESS.telemetry_failures.add(times, &[KeyValue::new("signal", signal)]);
+    if let Some(process) = PROCESS.get() {
+        process.telemetry_failures.add(times, &[KeyValue::new("signal", signal)]);
+    }
 }
 
 /// What says which stream, and what is done with it.
@@ -89,9 +81,11 @@ pub fn messaging(stream: &'static str, operation: &'static str) -> [KeyValue; 3]
 
 /// JetStream has acked a frame for `stream`, after so many seconds.
 pub(crate) fn frame_sent(stream: &'static str, seconds: f64) {
-    let attributes = messaging(stream, "send");
-    PROCESS.sent.add(1, &attributes);
-    PROCESS.sending.record(seconds, &attributes);
+    if let Some(process) = PROCESS.get() {
+        let attributes = messaging(stream, "send");
+        process.sent.add(1, &attributes);
+        process.sending.record(seconds, &attributes);
+    }
 }
 
 /// Tells whether the process is ready, as `ready` says.
@@ -106,6 +100,24 @@ pub(crate) fn ready(ready: impl Fn() -> bool + Send + Sync + 'static) {
 /// Tells what every process tells of itself.
 pub(super) fn process(version: &'static str) {
     let meter = meter();
+    let _ = PROCESS.set(Process {
+        loop_failures: counter(
+            "muster.loop.failures",
+            "{failure}",
+            "Background loops that failed and began again.",
+        ),
+        telemetry_failures: counter(
+            "muster.telemetry.failures",
+            "{push}",
+            "Pushes to the collector that failed.",
+        ),
+        sent: counter("messaging.client.sent.messages", "{message}", "Frames that JetStream has acked."),
+        sending: seconds(
+            "messaging.client.operation.duration",
+            "From a publish to JetStream's ack.",
+            &SECONDS,
+        ),
+    });
     meter
         .u64_observable_gauge("muster.build.info")
         .with_description("1; which version runs.")

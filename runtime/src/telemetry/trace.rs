@@ -280,7 +280,7 @@ mod tests {
     #[test]
     fn a_place_is_told_and_understood() {
         let place = Place::of(Uuid::from_u128(0x0192_0000_0000_7000_8000_0000_0000_00ab));
-        let header = "00-01920000000070008000000000000" .to_owned() + "0ab-80000000000000ab-01";
+        let header = "00-01920000000070008000000000000".to_owned() + "0ab-80000000000000ab-01";
         assert_eq!(place.header(), header);
         assert_eq!(Place::read(&header), Some(place));
         assert_eq!(Place::read(&header.replace("-01", "-00")), None, "not traced");
