@@ -79,7 +79,7 @@ impl SenderNode {
         let channel = config.control_plane.channel(&tasks)?;
         let pool = Arc::new(Pool::new(config.call_timeout()).context("cannot set up TLS")?);
         let gates = Arc::new(Gates::new(config.calls_max));
-        metrics::observe_gates(gates.clone());
+        metrics::observe_gates(&gates);
         let accounts = Arc::new(Accounts::new(Directory::new(channel.clone()), &config.public_base_url));
         let events = Events::start(bus.clone(), node.clone(), OUTCOMES, &tasks);
         let worker = Arc::new(Worker::new(

@@ -150,15 +150,8 @@ pub(crate) fn frame(took: Duration) {
 }
 
 /// Tells from now on how the gates are, by provider.
-pub(crate) fn observe_gates(gates: Arc<Gates>) {
-    let gauges: [(&'static str, &'static str, &'static str, fn(&Load) -> u64); 3] = [
-        ("muster.circuits.open", "{account}", "Accounts whose provider does not answer.", |load| {
-            load.circuits_open
-        }),
-        ("muster.calls.max", "{call}", "How many calls may be open.", |load| load.calls_max),
-        ("muster.gate.waiting.texts", "{text}", "Texts that wait for a call.", |load| load.waiting),
-    ];
-    for (name, unit, description, of) in gauges {
+pub(crate) fn observe_gates(gates: &Arc<Gates>) {
+    let gauge = |name, unit, description, of: fn(&Load) -> u64| {
         let gates = gates.clone();
         meter()
             .u64_observable_gauge(name)
@@ -170,5 +163,9 @@ pub(crate) fn observe_gates(gates: Arc<Gates>) {
                 }
             })
             .build();
-    }
+    };
+    let circuits = "Accounts whose provider does not answer.";
+    gauge("muster.circuits.open", "{account}", circuits, |load| load.circuits_open);
+    gauge("muster.calls.max", "{call}", "How many calls may be open.", |load| load.calls_max);
+    gauge("muster.gate.waiting.texts", "{text}", "Texts that wait for a call.", |load| load.waiting);
 }

@@ -82,10 +82,8 @@ impl Exposed {
         let (name, value) = line.rsplit_once(' ').context("a value")?;
         self.samples.insert(name.to_owned(), value.parse()?);
         let (name, labels) = name.split_once('{').unwrap_or((name, "}"));
-        let of = [name]
-            .into_iter()
-            .chain(["_bucket", "_sum", "_count"].iter().filter_map(|end| name.strip_suffix(end)));
-        let of = of.filter(|name| self.metrics.contains_key(*name)).last().map(str::to_owned);
+        let ends = ["", "_bucket", "_sum", "_count"].iter().filter_map(|end| name.strip_suffix(end));
+        let of = ends.map(str::to_owned).find(|name| self.metrics.contains_key(name));
         let entry = of.and_then(|name| self.metrics.get_mut(&name)).context("a sample without a kind")?;
         for label in labels.trim_end_matches('}').split("\",") {
             if let Some((label, _)) = label.split_once('=')

@@ -85,7 +85,7 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
         let begun = clock::instant();
         let batch = decode(&messages, &position)?;
         let span = span(&messages, &batch);
-        let applying = one_by_one::apply(&context, &stream_name, position.sequence, &batch);
+        let applying = Box::pin(one_by_one::apply(&context, &stream_name, position.sequence, &batch));
         within(span.as_ref().map(Span::place), applying).await?;
         METRICS.batch_projected(messages.len(), clock::since(begun));
         span.into_iter().for_each(Span::end);
