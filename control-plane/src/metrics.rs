@@ -10,7 +10,9 @@ use deadpool_postgres::Pool;
 use muster_domain::status::{Decision, Status};
 use muster_proto::internal::v1::EventFrame;
 use muster_proto::internal::v1::event::Kind;
-use muster_runtime::telemetry::metrics::{SECONDS, counter, dependency, messaging, meter, seconds};
+use muster_runtime::telemetry::metrics::{
+    SECONDS, age, counter, dependency, gauge, messaging, meter, seconds,
+};
 use muster_runtime::topology::EVENTS;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram};
@@ -46,7 +48,7 @@ pub(crate) struct Metrics {
     queue_oldest: Gauge<f64>,
     outbox_frames: Gauge<i64>,
     outbox_oldest: Gauge<f64>,
-    pub(crate) dispatcher_active: Gauge<u64>,
+    pub(crate) dispatcher_active: Gauge<i64>,
     claims: Counter<u64>,
     pub(crate) reaped: Counter<u64>,
     pub(crate) orders_revived: Counter<u64>,
@@ -63,38 +65,36 @@ pub(crate) struct Metrics {
 
 impl Metrics {
     fn new() -> Self {
-        let meter = meter();
         let metrics = Self {
             texts: counter("muster.texts", "{text}", "Texts that came into a status."),
-            texts_open: meter
-                .i64_gauge("muster.texts.open")
-                .with_unit("{text}")
-                .with_description("Texts of campaigns that are not over, by where they are.")
-                .build(),
+            texts_open: gauge(
+                "muster.texts.open",
+                "{text}",
+                "Texts of campaigns that are not over, by where they are.",
+            ),
             queue_wait: seconds(
                 "muster.queue.wait",
                 "From when a text was due to when it was ordered.",
                 &LONG,
             ),
-            queue_oldest: meter
-                .f64_gauge("muster.queue.oldest.age")
-                .with_unit("s")
-                .with_description("For how long the oldest text is due that waits in the queue.")
-                .build(),
-            outbox_frames: meter
-                .i64_gauge("muster.outbox.frames")
-                .with_unit("{frame}")
-                .with_description("Frames that are committed and not published.")
-                .build(),
-            outbox_oldest: meter
-                .f64_gauge("muster.outbox.oldest.age")
-                .with_unit("s")
-                .with_description("The age of the oldest frame that is committed and not published.")
-                .build(),
-            dispatcher_active: meter
-                .u64_gauge("muster.dispatcher.active")
-                .with_description("1 while this replica is the one that dispatches.")
-                .build(),
+            queue_oldest: age(
+                "muster.queue.oldest.age",
+                "For how long the oldest text is due that waits in the queue.",
+            ),
+            outbox_frames: gauge(
+                "muster.outbox.frames",
+                "{frame}",
+                "Frames that are committed and not published.",
+            ),
+            outbox_oldest: age(
+                "muster.outbox.oldest.age",
+                "The age of the oldest frame that is committed and not published.",
+            ),
+            dispatcher_active: gauge(
+                "muster.dispatcher.active",
+                "",
+                "1 while this replica is the one that dispatches.",
+            ),
             claims: counter("muster.claims", "{attempt}", "Attempts that sender nodes asked for."),
             reaped: counter(
                 "muster.reaped.texts",
@@ -106,11 +106,10 @@ impl Metrics {
                 "{frame}",
                 "Frames of orders that were published again.",
             ),
-            projection_lag: meter
-                .f64_gauge("muster.projection.lag")
-                .with_unit("s")
-                .with_description("How long ago the projection had all that JetStream had.")
-                .build(),
+            projection_lag: age(
+                "muster.projection.lag",
+                "How long ago the projection had all that JetStream had.",
+            ),
             event_lag: seconds("muster.event.lag", "From when something was known to its commit.", &SECONDS),
             stop_latency: seconds(
                 "muster.stop.latency",

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
-use muster_runtime::telemetry::metrics::{SECONDS, counter, messaging, meter, seconds};
+use muster_runtime::telemetry::metrics::{SECONDS, counter, gauge, messaging, meter, seconds};
 use muster_runtime::topology::WORK;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Gauge, Histogram, UpDownCounter};
@@ -23,8 +23,8 @@ struct Metrics {
     calls_open: UpDownCounter<i64>,
     claim_wait: Histogram<f64>,
     orders: Histogram<f64>,
-    shards: Gauge<u64>,
-    nodes: Gauge<u64>,
+    shards: Gauge<i64>,
+    nodes: Gauge<i64>,
     inquiries: Counter<u64>,
     consumed: Counter<u64>,
     processing: Histogram<f64>,
@@ -51,16 +51,12 @@ impl Metrics {
                 "From a text's order to when JetStream has its outcome.",
                 &LONG,
             ),
-            shards: meter
-                .u64_gauge("muster.shards")
-                .with_unit("{shard}")
-                .with_description("Shards of numbers that this node sends for.")
-                .build(),
-            nodes: meter
-                .u64_gauge("muster.nodes")
-                .with_unit("{node}")
-                .with_description("Sender nodes that this one knows to live, itself included.")
-                .build(),
+            shards: gauge("muster.shards", "{shard}", "Shards of numbers that this node sends for."),
+            nodes: gauge(
+                "muster.nodes",
+                "{node}",
+                "Sender nodes that this one knows to live, itself included.",
+            ),
             inquiries: counter("muster.inquiries", "{inquiry}", "Questions about UNCONFIRMED texts."),
             consumed: counter("messaging.client.consumed.messages", "{message}", "Frames that were taken."),
             processing: seconds("messaging.process.duration", "How long frames were worked on.", &SECONDS),
@@ -133,8 +129,12 @@ pub(crate) fn order_done(outcome: &'static str, after_order: Duration) {
 
 /// This node has so many shards, and there are so many nodes.
 pub(crate) fn divided(shards: usize, nodes: usize) {
-    METRICS.shards.record(shards as u64, &[]);
-    METRICS.nodes.record(nodes as u64, &[]);
+    METRICS.shards.record(count(shards), &[]);
+    METRICS.nodes.record(count(nodes), &[]);
+}
+
+fn count(things: usize) -> i64 {
+    i64::try_from(things).unwrap_or(i64::MAX)
 }
 
 /// A provider was asked about a text.
@@ -151,7 +151,7 @@ pub(crate) fn frame(took: Duration) {
 
 /// Tells from now on how the gates are, by provider.
 pub(crate) fn observe_gates(gates: &Arc<Gates>) {
-    let gauge = |name, unit, description, of: fn(&Load) -> u64| {
+    let by_provider = |name, unit, description, of: fn(&Load) -> u64| {
         let gates = gates.clone();
         meter()
             .u64_observable_gauge(name)
@@ -165,7 +165,7 @@ pub(crate) fn observe_gates(gates: &Arc<Gates>) {
             .build();
     };
     let circuits = "Accounts whose provider does not answer.";
-    gauge("muster.circuits.open", "{account}", circuits, |load| load.circuits_open);
-    gauge("muster.calls.max", "{call}", "How many calls may be open.", |load| load.calls_max);
-    gauge("muster.gate.waiting.texts", "{text}", "Texts that wait for a call.", |load| load.waiting);
+    by_provider("muster.circuits.open", "{account}", circuits, |load| load.circuits_open);
+    by_provider("muster.calls.max", "{call}", "How many calls may be open.", |load| load.calls_max);
+    by_provider("muster.gate.waiting.texts", "{text}", "Texts that wait for a call.", |load| load.waiting);
 }

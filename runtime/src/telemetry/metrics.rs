@@ -3,7 +3,7 @@
 
 use std::sync::{Mutex, OnceLock, PoisonError};
 
-use opentelemetry::metrics::{Counter, Histogram, Meter};
+use opentelemetry::metrics::{Counter, Gauge, Histogram, Meter};
 use opentelemetry::{KeyValue, global};
 
 use super::process;
@@ -27,6 +27,16 @@ pub fn seconds(name: &'static str, description: &'static str, bounds: &[f64]) ->
     let meter = meter();
     let histogram = meter.f64_histogram(name).with_unit("s").with_description(description);
     histogram.with_boundaries(bounds.to_vec()).build()
+}
+
+/// A number that goes up and down, as it was when it was last said.
+pub fn gauge(name: &'static str, unit: &'static str, description: &'static str) -> Gauge<i64> {
+    meter().i64_gauge(name).with_unit(unit).with_description(description).build()
+}
+
+/// An age in seconds, as it was when it was last said.
+pub fn age(name: &'static str, description: &'static str) -> Gauge<f64> {
+    meter().f64_gauge(name).with_unit("s").with_description(description).build()
 }
 
 /// Something that is asked whenever metrics are read.

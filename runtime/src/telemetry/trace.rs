@@ -300,4 +300,39 @@ mod tests {
         assert_eq!(within(None, async { current() }).await, None);
         assert_eq!(text(Uuid::nil()), None, "nothing is traced here");
     }
+
+    /// What was logged, as a writer of the subscriber.
+    #[derive(Clone, Default)]
+    struct Lines(Arc<std::sync::Mutex<Vec<u8>>>);
+
+    impl std::io::Write for Lines {
+        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+            self.0.lock().expect("no panic").extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> std::io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_logged_in_a_trace_says_so() {
+        let lines = Lines::default();
+        let writer = lines.clone();
+        let subscriber =
+            tracing_subscriber::fmt().json().with_span_list(false).with_max_level(tracing::Level::WARN);
+        let subscriber = subscriber.with_writer(move || writer.clone()).finish();
+        let work = within(Some(Place::of(Uuid::from_u128(0xabc))), async { tracing::warn!("inside") });
+        let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime");
+        tracing::subscriber::with_default(subscriber, || {
+            runtime.block_on(work);
+            tracing::warn!("outside");
+        });
+        let text = String::from_utf8(lines.0.lock().expect("no panic").clone()).expect("text");
+        let (inside, outside) = text.trim().split_once('\n').expect("two lines");
+        let ids = format!("\"trace_id\":\"{:032x}\"", 0xabc);
+        assert!(inside.contains(&ids) && inside.contains("\"span_id\":\"0000000000000abc\""), "{inside}");
+        assert!(!outside.contains("trace_id"), "{outside}");
+    }
 }
