@@ -26,7 +26,7 @@ use muster_domain::id::TenantId;
 use muster_runtime::access::Caller;
 use muster_runtime::access::layer::Call;
 use muster_runtime::supervise::Tasks;
-use muster_runtime::{Error, Result, name};
+use muster_runtime::{Error, Result, clock, name};
 use prost_types::{FieldMask, Timestamp};
 use tonic::Request;
 use uuid::Uuid;
@@ -110,8 +110,7 @@ fn required<T>(value: Option<T>, field: &str) -> Result<T> {
 
 /// A time to come, at most `most_s` seconds after `now`.
 fn later(time: Timestamp, now: Micros, most_s: i64, field: &str) -> Result<Micros> {
-    let us = time.seconds.checked_mul(1_000_000).and_then(|us| us.checked_add(i64::from(time.nanos) / 1_000));
-    match us {
+    match clock::micros(time) {
         Some(us) if us > now.0 && us <= now.0.saturating_add(most_s * 1_000_000) => Ok(Micros(us)),
         _ => {
             Err(Error::invalid(field, format!("must be to come, at most {} days from now", most_s / 86_400)))

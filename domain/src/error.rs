@@ -28,7 +28,7 @@ pub enum ErrorClass {
     Transient,
     /// Too fast: the provider's rate was exceeded.
     Rate,
-    /// A daily cap was reached: hold the sender until it resets.
+    /// A daily cap was reached: the sending number is held until it resets.
     Cap,
     /// The text's validity ended before it could be delivered.
     Expired,

@@ -58,9 +58,12 @@ pub struct Grpc {
     pub listen: String,
     /// TLS; without it, it listens in plaintext, behind what ends TLS.
     pub tls: Option<ServerFiles>,
-    /// Status streams that may be open at once.
+    /// Event streams that may be open at once.
     #[serde(default = "watches_max")]
     pub watches_max: usize,
+    /// Memory for the newest events of all tenants that are watched, in bytes: how far a watcher may fall behind.
+    #[serde(default = "held_bytes_max")]
+    pub held_bytes_max: usize,
 }
 
 fn threads() -> usize {
@@ -72,5 +75,9 @@ fn connections_max() -> usize {
 }
 
 fn watches_max() -> usize {
-    500
+    5_000
+}
+
+fn held_bytes_max() -> usize {
+    67_108_864
 }

@@ -1,21 +1,20 @@
-//! The gateway: providers' webhooks in, status streams out.
+//! The gateway: providers' webhooks in, event streams out.
 //!
 //! - It answers a webhook with 2xx only when JetStream has what it told.
 //! - It believes a webhook only with the provider's proof, checked over the raw bytes and the URL that we gave
 //!   the provider.
-//! - It shows a tenant's changes of status only to that tenant.
+//! - It shows a tenant's events only to that tenant.
 //! - It opens no database and keeps nothing: it may be killed at any instant.
 
 mod account;
 pub mod config;
+mod events;
 mod metrics;
-mod status;
 mod webhook;
 
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use muster_proto::v1::status_service_server::StatusServiceServer;
 use muster_runtime::access::layer::AccessLayer;
 use muster_runtime::batch::{Events, Limits};
 use muster_runtime::bus::Bus;
@@ -27,7 +26,7 @@ use muster_runtime::telemetry::{Telemetry, admin};
 use muster_runtime::{access, grpc, service};
 
 use crate::account::Accounts;
-use crate::status::Watches;
+use crate::events::{EventServer, Watches};
 use crate::webhook::Webhooks;
 
 pub use crate::config::Config;
@@ -42,7 +41,7 @@ pub struct Gateway {
     telemetry: Telemetry,
     /// Where webhooks are taken.
     pub webhooks: SocketAddr,
-    /// Where status streams are served.
+    /// Where event streams are served.
     pub grpc: SocketAddr,
 }
 
@@ -62,7 +61,7 @@ impl Gateway {
             Events::start(bus.clone(), node.clone(), EVENTS, &tasks),
             &config.public_base_url,
         );
-        let watches = Watches::new(bus, config.grpc.watches_max, tasks.clone());
+        let watches = Watches::new(bus, config.grpc.watches_max, config.grpc.held_bytes_max, tasks.clone());
         let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
         // Last, because it says that the gateway serves.
         let callers = Callers::new(directory);
@@ -74,7 +73,7 @@ impl Gateway {
         Ok(Self { tasks, telemetry, webhooks, grpc })
     }
 
-    /// Stops listening, ends status streams, and answers the webhooks that are open.
+    /// Stops listening, ends event streams, and answers the webhooks that are open.
     pub async fn drain(self) {
         self.tasks.drain().await;
         self.telemetry.end().await;
@@ -90,14 +89,14 @@ async fn serve_grpc(
 ) -> anyhow::Result<SocketAddr> {
     access::table::check()?;
     let (incoming, address) = grpc::bind(&config.listen, config.tls.clone(), "gRPC", tasks).await?;
-    let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.StatusService"])?;
+    let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.EventService"])?;
     let server = grpc::server()
         .layer(RpcLayer)
         .layer(AccessLayer(callers))
         .add_service(health)
         .add_service(reflection)
         .add_service(reflection_alpha)
-        .add_service(StatusServiceServer::new(watches));
+        .add_service(EventServer::new(watches));
     let stop = tasks.stop();
     tasks.spawn(async move {
         let serving = server.serve_with_incoming_shutdown(incoming, closing(stop));

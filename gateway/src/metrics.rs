@@ -21,7 +21,8 @@ struct Metrics {
     receipts: Counter<u64>,
     replies: Counter<u64>,
     watches: UpDownCounter<i64>,
-    changes: Counter<u64>,
+    watched: Counter<u64>,
+    watchers_lost: Counter<u64>,
     watch_lag: Histogram<f64>,
 }
 
@@ -35,16 +36,17 @@ impl Metrics {
             watches: meter()
                 .i64_up_down_counter("muster.watches")
                 .with_unit("{stream}")
-                .with_description("Status streams that are open.")
+                .with_description("Event streams that are open.")
                 .build(),
-            changes: counter(
-                "muster.watch.changes",
-                "{change}",
-                "Changes of status that watchers were told.",
+            watched: counter("muster.watch.events", "{event}", "Events that watchers were told."),
+            watchers_lost: counter(
+                "muster.watchers.lost",
+                "{stream}",
+                "Event streams that ended because their watcher did not keep up.",
             ),
             watch_lag: seconds(
                 "muster.watch.lag",
-                "From a change's time to when a watcher was told.",
+                "From when JetStream took an event to when a watcher was told.",
                 &SECONDS,
             ),
         }
@@ -143,7 +145,8 @@ fn result(receipt: &Receipt) -> &'static str {
     }
 }
 
-/// A status stream that is open, until it is dropped.
+/// An event stream that is open, until it is dropped.
+#[derive(Debug)]
 pub(crate) struct Watching(());
 
 impl Watching {
@@ -160,11 +163,14 @@ impl Drop for Watching {
     }
 }
 
-/// A watcher is told of changes, the oldest of which was at `oldest_us`, in microseconds since the epoch.
-pub(crate) fn watched(changes: usize, oldest_us: Option<i64>) {
-    METRICS.changes.add(changes as u64, &[]);
-    if let Some(oldest_us) = oldest_us {
-        let lag_us = clock::now_us().saturating_sub(oldest_us).max(0);
-        METRICS.watch_lag.record(Duration::from_micros(lag_us.unsigned_abs()).as_secs_f64(), &[]);
-    }
+/// A watcher is told of events that JetStream took at `time_us`, in microseconds since the epoch.
+pub(crate) fn watched(events: usize, time_us: i64) {
+    METRICS.watched.add(events as u64, &[]);
+    let lag_us = clock::now_us().saturating_sub(time_us).max(0);
+    METRICS.watch_lag.record(Duration::from_micros(lag_us.unsigned_abs()).as_secs_f64(), &[]);
+}
+
+/// An event stream ended because its watcher did not keep up.
+pub(crate) fn watcher_lost() {
+    METRICS.watchers_lost.add(1, &[]);
 }

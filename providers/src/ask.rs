@@ -56,7 +56,9 @@ pub(crate) fn read<'a, T: Deserialize<'a>>(
     body: &'a [u8],
     code: impl Fn(&[u8]) -> Option<Code>,
 ) -> Result<T, Unanswered> {
-    let read = if status.is_success() { serde_json::from_slice(body).ok() } else { None };
+    // All of them answer with an object. A list would be read as one, too, with its fields by their places.
+    let object = status.is_success() && body.trim_ascii_start().starts_with(b"{");
+    let read = object.then(|| serde_json::from_slice(body).ok()).flatten();
     read.ok_or_else(|| unanswered(status, headers, code(body)))
 }
 

@@ -6,7 +6,7 @@ use muster_domain::phone::PhoneNumber;
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
 use muster_providers::{
-    Account, Finding, Inquiries, Inquiry, LineType, LookUps, Numbers, Purchase, Reference, adapter,
+    Account, Finding, Inquiries, Inquiry, LookUps, Numbers, Purchase, Reference, adapter,
 };
 use uuid::Uuid;
 
@@ -135,20 +135,6 @@ fn vonage_tells_what_line_a_phone_is_on() {
         );
         told(StatusCode::OK, &body)
     };
-    for (kind, line) in [
-        ("mobile", LineType::Mobile),
-        ("landline", LineType::Landline),
-        ("landline_premium", LineType::Landline),
-        ("landline_tollfree", LineType::TollFree),
-        ("virtual", LineType::Voip),
-        ("unknown", LineType::Unknown),
-        ("carrier pigeon", LineType::Unknown),
-    ] {
-        assert_eq!(insight(0, kind), Ok(line), "{kind}");
-        assert_eq!(insight(44, kind), Ok(line), "{kind}");
-    }
-    assert_eq!(insight(3, "mobile"), Ok(LineType::Invalid));
-    assert_eq!(told(StatusCode::OK, r#"{"status":0,"current_carrier":null}"#), Ok(LineType::Unknown));
     for (status, class) in [
         (1, ErrorClass::Rate),
         (4, ErrorClass::Credentials),

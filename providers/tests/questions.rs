@@ -5,11 +5,55 @@ use muster_domain::error::ErrorClass;
 use muster_domain::phone::PhoneNumber;
 use muster_domain::provider::Provider;
 use muster_providers::{
-    Account, Finding, Inquiry, LineType, OwnNumber, Purchase, Reference, Unanswered, adapter,
+    Account, Finding, Inquiry, LookUps, Numbers, OwnNumber, Reference, Unanswered, adapter,
 };
 use uuid::Uuid;
 
-const FOUR: [Provider; 4] = [Provider::Twilio, Provider::Telnyx, Provider::Bandwidth, Provider::Plivo];
+/// What a provider can be asked, beside what became of a text.
+struct Asked {
+    look_ups: bool,
+    numbers: bool,
+    /// Whether an account says enough to buy a number.
+    buys: bool,
+}
+
+/// Who can be asked what. A provider that is added must say so here.
+fn asked(provider: Provider) -> Asked {
+    match provider {
+        Provider::Twilio | Provider::Telnyx | Provider::Plivo | Provider::Vonage => {
+            Asked { look_ups: true, numbers: true, buys: true }
+        }
+        // A purchase wants to know a site, which no account says.
+        Provider::Bandwidth => Asked { look_ups: true, numbers: true, buys: false },
+        // Both are at other services of Sinch's, with credentials of their own.
+        Provider::Sinch => Asked { look_ups: false, numbers: false, buys: false },
+    }
+}
+
+fn look_ups() -> impl Iterator<Item = (Provider, &'static dyn LookUps)> {
+    Provider::ALL.into_iter().filter_map(|provider| Some((provider, adapter(provider).look_ups()?)))
+}
+
+fn numbers() -> impl Iterator<Item = (Provider, &'static dyn Numbers)> {
+    Provider::ALL.into_iter().filter_map(|provider| Some((provider, adapter(provider).numbers()?)))
+}
+
+/// What a provider answered, as it was recorded.
+fn fixture(provider: Provider, name: &str) -> String {
+    let extension = if provider == Provider::Bandwidth { "xml" } else { "json" };
+    let name = if name.contains('.') { name.to_owned() } else { format!("{name}.{extension}") };
+    let path = format!("{}/tests/fixtures/{provider}/{name}", env!("CARGO_MANIFEST_DIR"));
+    std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The rows of a table, without its heading.
+fn rows<const N: usize>(provider: Provider, name: &str) -> Vec<[String; N]> {
+    let cells = |line: &str| {
+        let cells: Vec<_> = line.split('\t').map(str::to_owned).collect();
+        cells.try_into().unwrap_or_else(|_| panic!("{provider} {name}: {line:?} has not {N} cells"))
+    };
+    fixture(provider, name).lines().skip(1).map(cells).collect()
+}
 
 fn status(code: u16) -> StatusCode {
     StatusCode::from_u16(code).expect("a status")
@@ -19,68 +63,35 @@ fn phone(e164: &str) -> PhoneNumber {
     PhoneNumber::from_e164_trusted(e164)
 }
 
-fn line(provider: Provider, answer: &str) -> LineType {
-    let look_ups = adapter(provider).look_ups().expect("look-ups");
-    look_ups.line_type(status(200), &HeaderMap::new(), answer.as_bytes()).expect("a line type")
+#[test]
+fn everybody_says_what_they_can_be_asked() {
+    for provider in Provider::ALL {
+        let Asked { look_ups, numbers, buys } = asked(provider);
+        let adapter = adapter(provider);
+        assert!(adapter.inquiries().is_some(), "{provider}");
+        assert_eq!(adapter.look_ups().is_some(), look_ups, "{provider}");
+        assert_eq!(adapter.numbers().is_some(), numbers, "{provider}");
+        let buy = adapter
+            .numbers()
+            .and_then(|numbers| numbers.buy(&Account::default(), &phone("+14155550100")).expect("no error"));
+        assert_eq!(buy.is_some(), buys, "{provider}");
+    }
 }
 
 #[test]
 fn line_types() {
-    use LineType::{Invalid, Landline, Mobile, TollFree, Unknown, Voip};
-    for (word, expected) in [
-        ("mobile", Mobile),
-        ("landline", Landline),
-        ("fixedVoip", Voip),
-        ("nonFixedVoip", Voip),
-        ("tollFree", TollFree),
-        ("pager", Unknown),
-    ] {
-        let answer =
-            format!(r#"{{"valid":true,"line_type_intelligence":{{"type":"{word}","error_code":null}}}}"#);
-        assert_eq!(line(Provider::Twilio, &answer), expected, "{word}");
-    }
-    assert_eq!(line(Provider::Twilio, r#"{"valid":false,"line_type_intelligence":null}"#), Invalid);
-    for (word, expected) in [
-        ("mobile", Mobile),
-        ("fixed line", Landline),
-        ("voip", Voip),
-        ("toll free", TollFree),
-        ("fixed line or mobile", Unknown),
-    ] {
-        let answer = format!(r#"{{"data":{{"carrier":{{"type":"{word}","name":"A carrier"}}}}}}"#);
-        assert_eq!(line(Provider::Telnyx, &answer), expected, "{word}");
-    }
-    assert_eq!(line(Provider::Telnyx, r#"{"data":{"carrier":null}}"#), Unknown);
-    for (word, state, expected) in [
-        ("MOBILE", "ACTIVE", Mobile),
-        ("FIXED", "UNKNOWN", Landline),
-        ("VOIP", "ACTIVE", Voip),
-        ("VOIP-FIXED", "ACTIVE", Voip),
-        ("MOBILE", "DEACTIVATED", Invalid),
-        ("OTHER", "ACTIVE", Unknown),
-    ] {
-        let answer = format!(
-            r#"{{"data":{{"results":[{{"lineType":"{word}","latestMessageDeliveryStatus":"{state}"}}]}}}}"#
-        );
-        assert_eq!(line(Provider::Bandwidth, &answer), expected, "{word}");
-    }
-    for (word, expected) in [("mobile", Mobile), ("fixed", Landline), ("voip", Voip), ("x", Unknown)] {
-        let answer = format!(r#"{{"carrier":{{"type":"{word}"}}}}"#);
-        assert_eq!(line(Provider::Plivo, &answer), expected, "{word}");
+    for (provider, look_ups) in look_ups() {
+        for [answer, line] in rows(provider, "lines.tsv") {
+            let told = look_ups.line_type(status(200), &HeaderMap::new(), answer.as_bytes());
+            assert_eq!(format!("{:?}", told.expect("a line type")), line, "{provider} {answer}");
+        }
     }
 }
 
 #[test]
 fn numbers_that_are_to_be_had() {
-    let answers = [
-        r#"{"available_phone_numbers":[{"phone_number":"+14155550100"},{"phone_number":"+442071838750"}]}"#,
-        r#"{"data":[{"phone_number":"+14155550100"}]}"#,
-        "<SearchResult><ResultCount>1</ResultCount><TelephoneNumberList><TelephoneNumber>4155550100\
-         </TelephoneNumber></TelephoneNumberList></SearchResult>",
-        r#"{"objects":[{"number":"14155550100"}],"meta":{"next":null,"offset":0}}"#,
-    ];
-    for (provider, answer) in FOUR.into_iter().zip(answers) {
-        let numbers = adapter(provider).numbers().expect("numbers");
+    for (provider, numbers) in numbers() {
+        let answer = fixture(provider, "offered");
         let offered = numbers.offered(status(200), &HeaderMap::new(), answer.as_bytes());
         assert_eq!(offered, Ok(vec![phone("+14155550100")]), "{provider}");
     }
@@ -88,59 +99,30 @@ fn numbers_that_are_to_be_had() {
 
 #[test]
 fn numbers_that_are_ours_page_by_page() {
-    let next = "/2010-04-01/Accounts/AC1/IncomingPhoneNumbers.json?PageSize=1000&Page=1&PageToken=PAPN1";
-    let twilio = format!(
-        r#"{{"incoming_phone_numbers":[{{"sid":"PN1","phone_number":"+14155550100"}}],"next_page_uri":"{next}"}}"#
-    );
-    let answers = [
-        (twilio.as_str(), "PN1", next),
-        (
-            r#"{"data":[{"id":"12","phone_number":"+14155550100"}],"meta":{"page_number":1,"total_pages":2}}"#,
-            "12",
-            "2",
-        ),
-        (
-            "<TNs><TotalCount>2</TotalCount><Links><next>Link=&lt;https://d.example/n?size=500&amp;page=2&gt;\
-             </next></Links><TelephoneNumbers><TelephoneNumber>4155550100</TelephoneNumber></TelephoneNumbers></TNs>",
-            "4155550100",
-            "2",
-        ),
-        (
-            r#"{"objects":[{"number":"14155550100"}],"meta":{"next":"/v1/x","offset":20}}"#,
-            "14155550100",
-            "21",
-        ),
-    ];
-    for (provider, (answer, id, next)) in FOUR.into_iter().zip(answers) {
-        let numbers = adapter(provider).numbers().expect("numbers");
-        let listed = numbers.listed(None, status(200), &HeaderMap::new(), answer.as_bytes()).expect("a list");
-        let own = OwnNumber { phone: phone("+14155550100"), id: id.to_owned() };
-        assert_eq!((listed.numbers, listed.next_page.as_deref()), (vec![own], Some(next)), "{provider}");
-        let page = numbers.list(&Account::default(), Some(next)).expect("a request").uri().to_string();
+    for (provider, numbers) in numbers() {
+        let (answer, headers) = (fixture(provider, "owned"), HeaderMap::new());
+        let listed = numbers.listed(None, status(200), &headers, answer.as_bytes()).expect("a list");
+        let [own] = &listed.numbers[..] else { panic!("{provider}: {listed:?}") };
+        assert_eq!(own.phone, phone("+14155550100"), "{provider}");
+        assert!(!own.id.is_empty(), "{provider}");
+        let next = listed.next_page.expect("a next page");
+        let page = numbers.list(&Account::default(), Some(&next)).expect("a request").uri().to_string();
         assert!(page.starts_with("https://") && page.contains(next.trim_start_matches('/')), "{page}");
     }
 }
 
 #[test]
 fn purchases() {
-    let bought = |provider: Provider, code, answer: &str| {
-        let numbers = adapter(provider).numbers().expect("numbers");
-        numbers.bought(status(code), &HeaderMap::new(), answer.as_bytes())
-    };
-    let twilio = r#"{"sid":"PN1","phone_number":"+14155550100"}"#;
-    assert_eq!(bought(Provider::Twilio, 201, twilio), Ok(Purchase::Done));
-    let order = |status: &str| format!(r#"{{"data":{{"id":"1","status":"{status}"}}}}"#);
-    assert_eq!(bought(Provider::Telnyx, 200, &order("pending")), Ok(Purchase::Ordered));
-    assert_eq!(bought(Provider::Telnyx, 200, &order("success")), Ok(Purchase::Done));
-    let refused = bought(Provider::Telnyx, 200, &order("failure")).expect_err("a failure");
-    assert_eq!(refused.error.class, ErrorClass::SenderNumber);
-    let gone = r#"{"errors":[{"code":"85001","title":"No longer available"}]}"#;
-    let refused = bought(Provider::Telnyx, 422, gone).expect_err("a refusal");
-    assert_eq!((refused.error.class, &*refused.error.code), (ErrorClass::SenderNumber, "85001"));
-    assert_eq!(bought(Provider::Plivo, 201, r#"{"status":"fulfilled"}"#), Ok(Purchase::Done));
-    assert_eq!(bought(Provider::Plivo, 202, r#"{"status":"pending"}"#), Ok(Purchase::Ordered));
-    let numbers = adapter(Provider::Bandwidth).numbers().expect("numbers");
-    assert!(numbers.buy(&Account::default(), &phone("+14155550100")).expect("no error").is_none());
+    for (provider, numbers) in numbers().filter(|(provider, _)| asked(*provider).buys) {
+        for [code, answer, became] in rows(provider, "purchases.tsv") {
+            let code = status(code.parse().expect("a status"));
+            let told = match numbers.bought(code, &HeaderMap::new(), answer.as_bytes()) {
+                Ok(purchase) => format!("{purchase:?}"),
+                Err(Unanswered { error, .. }) => format!("{:?}", error.class),
+            };
+            assert_eq!(told, became, "{provider} {answer}");
+        }
+    }
 }
 
 #[test]
@@ -156,25 +138,27 @@ fn bandwidth_takes_a_number_back_by_its_national_form() {
 
 #[test]
 fn what_cannot_be_read_is_no_answer() {
-    for provider in FOUR {
-        let numbers = adapter(provider).numbers().expect("numbers");
-        let look_ups = adapter(provider).look_ups().expect("look-ups");
-        for (code, body) in [(200, ""), (200, "<html>It works!"), (200, "[]"), (500, "{}"), (302, "{}")] {
-            let (status, headers, body) = (status(code), HeaderMap::new(), body.as_bytes());
-            let found = [
-                numbers.offered(status, &headers, body).map(|_| ()),
-                numbers.listed(None, status, &headers, body).map(|_| ()),
-                numbers.bought(status, &headers, body).map(|_| ()),
-                look_ups.line_type(status, &headers, body).map(|_| ()),
-            ];
-            for found in found {
-                let Unanswered { error, .. } = found.expect_err("no answer");
-                assert!(matches!(error.class, ErrorClass::Unknown | ErrorClass::Transient), "{error:?}");
-            }
-            assert_eq!(numbers.released(status, &headers, body).is_ok(), code == 200);
+    const UNREADABLE: [(u16, &str); 5] =
+        [(200, ""), (200, "<html>It works!"), (200, "[]"), (500, "{}"), (302, "{}")];
+    let headers = HeaderMap::new();
+    let nothing = |answer: Result<(), Unanswered>| {
+        let Unanswered { error, .. } = answer.expect_err("no answer");
+        assert!(matches!(error.class, ErrorClass::Unknown | ErrorClass::Transient), "{error:?}");
+    };
+    for (code, body) in UNREADABLE.map(|(code, body)| (status(code), body.as_bytes())) {
+        for (_, numbers) in numbers() {
+            nothing(numbers.offered(code, &headers, body).map(|_| ()));
+            nothing(numbers.listed(None, code, &headers, body).map(|_| ()));
+            nothing(numbers.bought(code, &headers, body).map(|_| ()));
         }
-        let refused = numbers.offered(status(401), &HeaderMap::new(), b"").expect_err("a refusal");
-        assert_eq!(refused.error.class, ErrorClass::Credentials);
+        for (_, look_ups) in look_ups() {
+            nothing(look_ups.line_type(code, &headers, body).map(|_| ()));
+        }
+    }
+    for (provider, numbers) in numbers() {
+        let refused = numbers.offered(status(401), &headers, b"").expect_err("a refusal");
+        assert_eq!(refused.error.class, ErrorClass::Credentials, "{provider}");
+        assert!(numbers.released(status(500), &headers, b"{}").is_err(), "{provider}");
     }
 }
 

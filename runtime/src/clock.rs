@@ -28,6 +28,11 @@ pub fn new_id() -> Uuid {
     Uuid::now_v7()
 }
 
+/// The API's timestamp in microseconds since the Unix epoch; none where it does not fit.
+pub fn micros(time: prost_types::Timestamp) -> Option<i64> {
+    time.seconds.checked_mul(1_000_000)?.checked_add(i64::from(time.nanos) / 1_000)
+}
+
 /// `micros` since the Unix epoch as the API's timestamp.
 pub fn timestamp(micros: i64) -> prost_types::Timestamp {
     prost_types::Timestamp {

@@ -21,6 +21,7 @@ pub struct Error {
     reason: &'static str,
     message: String,
     field: Option<String>,
+    resume_token: Option<String>,
     exceeded: Option<Box<Exceeded>>,
     source: Option<Arc<dyn std::error::Error + Send + Sync>>,
 }
@@ -41,7 +42,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 impl Error {
     fn new(code: Code, reason: &'static str, message: impl Into<String>) -> Self {
-        Self { code, reason, message: message.into(), field: None, exceeded: None, source: None }
+        Self {
+            code,
+            reason,
+            message: message.into(),
+            field: None,
+            resume_token: None,
+            exceeded: None,
+            source: None,
+        }
     }
 
     /// A field of the request is wrong. `field` is its path, such as `campaign.template`.
@@ -142,6 +151,14 @@ impl Error {
         self
     }
 
+    /// A watcher does not keep up with what it watches; it can go on with `resume_token`.
+    pub fn watcher_too_slow(resume_token: String) -> Self {
+        let message = "you read more slowly than events come, and those that come next are not held any longer; connect \
+                       again with the `resume_token` of this error's metadata";
+        let resume_token = Some(resume_token);
+        Self { resume_token, ..Self::new(Code::Aborted, "WATCHER_TOO_SLOW", message) }
+    }
+
     /// The resource is not what the caller had read.
     pub fn aborted(message: impl Into<String>) -> Self {
         Self::new(Code::Aborted, "ETAG_MISMATCH", message)
@@ -170,6 +187,7 @@ impl From<Error> for Status {
         if let Some(exceeded) = error.exceeded {
             exceeded.explain(&error.message, &mut details, &mut metadata);
         }
+        metadata.extend(error.resume_token.map(|token| ("resume_token".to_owned(), token)));
         details.set_error_info(error.reason, DOMAIN, metadata);
         if let Some(field) = error.field {
             details.add_bad_request_violation(field, error.message.clone());

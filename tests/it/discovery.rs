@@ -28,7 +28,7 @@ const API: [&str; 14] = [
     "TextingService",
 ];
 /// What the gateway serves.
-const STATUS: [&str; 1] = ["StatusService"];
+const EVENTS: [&str; 1] = ["EventService"];
 
 /// The services that reflection v1 lists.
 async fn listed(channel: Channel) -> Result<Vec<String>> {
@@ -63,7 +63,7 @@ async fn listed_alpha(channel: Channel) -> Result<Vec<String>> {
 #[tokio::test]
 async fn both_doors_say_what_they_serve_and_that_they_do() -> Result<()> {
     let stack = scene::stack(scene::quick()).await?;
-    let doors = [(&stack.endpoints.api_url, &API[..]), (&stack.endpoints.status_url, &STATUS[..])];
+    let doors = [(&stack.endpoints.api_url, &API[..]), (&stack.endpoints.status_url, &EVENTS[..])];
     for (url, services) in doors {
         let channel = Endpoint::from_shared(url.clone())?.connect().await?;
         let mut wanted: Vec<_> = services.iter().map(|service| format!("muster.v1.{service}")).collect();

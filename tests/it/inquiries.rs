@@ -4,7 +4,7 @@
 use std::collections::HashSet;
 
 use anyhow::{Context, Result, ensure};
-use muster_proto::v1::{CampaignMode, MessageStatus, Provider};
+use muster_proto::v1::{CampaignMode, ListMessagesRequest, Message, MessageStatus, Provider};
 use muster_provider_sim::behaviour::Behaviour;
 use muster_tests::stack::{Organization, Service};
 use muster_tests::{Stack, StackOptions, wait};
@@ -169,6 +169,20 @@ async fn what_no_receipt_came_for_in_three_days_is_said_to_stay_sent() -> Result
     wait::until("all to be asked about", WITHIN, asked).await?;
     pass_three_days(&stack).await?;
     ensure!(scene::count(&organization, &campaign, MessageStatus::Sent).await? == all);
+    sql.execute("UPDATE message_states SET update_time = update_time - interval '72 hours'", &[]).await?;
+    let list = async |statuses: &[MessageStatus]| -> Result<Vec<Message>> {
+        let request = ListMessagesRequest {
+            parent: organization.tenant.clone(),
+            campaign: campaign.clone(),
+            page_size: 1_000,
+            statuses: statuses.iter().copied().map(i32::from).collect(),
+            ..ListMessagesRequest::default()
+        };
+        Ok(organization.client.messages().list_messages(request).await?.into_inner().messages)
+    };
+    let sent = list(&[MessageStatus::Unconfirmed, MessageStatus::Sent]).await?;
+    ensure!(sent.len() == CONTACTS && sent.iter().all(|message| message.settled), "{sent:?}");
+    ensure!(list(&[MessageStatus::Unconfirmed]).await?.is_empty());
     for message in organization.client.list_messages(&organization.tenant, &campaign).await? {
         let message = organization.client.message(&message.name).await?;
         let last = message.history.last().context("a history")?;

@@ -4,8 +4,9 @@ use anyhow::{Context, Result, ensure};
 use async_nats::jetstream::{self, stream};
 use bytes::Bytes;
 use muster_proto::internal::v1::event::Kind;
-use muster_proto::internal::v1::{Event, EventFrame, Inbound};
-use muster_proto::v1::{CampaignMode, MessageStatus, Provider};
+use muster_proto::internal::v1::{Event, EventFrame, FactKind, Inbound, Outcome};
+use muster_proto::v1::{CampaignMode, ListPhoneNumbersRequest, MessageStatus, PhoneNumber, Provider};
+use muster_provider_sim::behaviour::Behaviour;
 use muster_provider_sim::control::InboundSpec;
 use muster_tests::{Stack, wait};
 use prost::Message as _;
@@ -98,4 +99,71 @@ async fn nothing_is_claimed_while_a_stop_may_not_have_been_seen() -> Result<()> 
     .await?;
     ensure!(stack.simulator.ledger().await?.entries.is_empty());
     Ok(())
+}
+
+#[tokio::test]
+async fn a_number_that_reached_its_cap_is_held() -> Result<()> {
+    const CONTACTS: usize = 60;
+    let stack = scene::stack(Behaviour { answer_ms: [2_000, 2_000], ..scene::quick() }).await?;
+    let (organization, list) = scene::organization(&stack, Provider::Twilio, CONTACTS).await?;
+    let client = &organization.client;
+    let campaign = organization.draft(CampaignMode::Broadcast, &list, TEMPLATE).await?;
+    client.start(&campaign).await?;
+    let claimed = async || {
+        let messages = client.list_messages(&organization.tenant, &campaign).await?;
+        Ok(messages.into_iter().find(|message| message.status() == MessageStatus::Claimed))
+    };
+    let message = wait::until("a claim", WITHIN, claimed).await?;
+    // The provider says so of a text whose call has not ended yet; the call's own end comes after it.
+    let capped = Outcome {
+        message_id: id(&message.name)?,
+        attempt: 1,
+        fact: FactKind::NotAccepted.into(),
+        error_class: 13,
+        error_code: "30023".to_owned(),
+        ..Outcome::default()
+    };
+    let event = Event {
+        time_us: jiff::Timestamp::now().as_microsecond(),
+        tenant_id: id(&organization.tenant)?,
+        kind: Some(Kind::Outcome(capped)),
+    };
+    let frame = EventFrame { node: "nobody".to_owned(), events: vec![event] };
+    let subject = format!("{}.events", stack.endpoints.nats_prefix);
+    jetstream(&stack).await?.publish(subject, frame.encode_to_vec().into()).await?.await?;
+    let number = async || {
+        let request = ListPhoneNumbersRequest {
+            parent: organization.tenant.clone(),
+            number_pool: organization.pool.clone(),
+            ..ListPhoneNumbersRequest::default()
+        };
+        let numbers = client.numbers().list_phone_numbers(request).await?.into_inner().phone_numbers;
+        Ok(numbers.into_iter().find(|number| number.hold_time.is_some()))
+    };
+    let held: PhoneNumber = wait::until("a number to be held", WITHIN, number).await?;
+    ensure!(held.phone_number == message.from, "{held:?}");
+    stack.simulator.behave(&scene::quick()).await?;
+    stack.settled(WITHIN).await?;
+
+    // Its texts wait, and those of all others go out.
+    let campaign = organization.draft(CampaignMode::Broadcast, &list, TEMPLATE).await?;
+    client.start(&campaign).await?;
+    let mut waiting = Vec::new();
+    wait::until("all others to arrive", WITHIN, async || {
+        let messages = client.list_messages(&organization.tenant, &campaign).await?;
+        let (own, others): (Vec<_>, Vec<_>) =
+            messages.into_iter().partition(|message| message.from == held.phone_number);
+        let arrived = others.iter().all(|message| message.status() == MessageStatus::Delivered);
+        waiting = own.iter().map(|message| message.status()).collect();
+        Ok((arrived && waiting.len() + others.len() == CONTACTS).then_some(()))
+    })
+    .await?;
+    ensure!(
+        !waiting.is_empty() && waiting.iter().all(|status| *status == MessageStatus::Queued),
+        "{waiting:?}"
+    );
+    stack.sql().await?.execute("UPDATE phone_numbers SET hold_time = now()", &[]).await?;
+    stack.settled(WITHIN).await?;
+    stack.judge().await?.demand()?;
+    stack.stop().await
 }

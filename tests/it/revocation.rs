@@ -4,11 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, ensure};
 use futures::future::try_join_all;
-use muster_domain::permission::Permission::{CampaignsRead, ContactsRead, ContactsWrite, MessagesRead};
+use muster_domain::permission::Permission::{
+    CampaignsRead, ContactsRead, ContactsWrite, ConversationsRead, MessagesRead, OptOutsRead,
+};
 use muster_proto::v1::import_contacts_request::Part;
 use muster_proto::v1::{
-    ApiKey, DeleteApiKeyRequest, DeleteMemberRequest, ImportContactsRequest, ImportStart, Provider, Role,
-    RotateApiKeyRequest, UpdateRoleRequest, WatchStatusRequest, WatchStatusResponse,
+    ApiKey, DeleteApiKeyRequest, DeleteMemberRequest, EventKind, ImportContactsRequest, ImportStart,
+    Provider, Role, RotateApiKeyRequest, UpdateRoleRequest, WatchEventsRequest, WatchEventsResponse,
 };
 use muster_tests::stack::Organization;
 use muster_tests::{Client, Stack, client};
@@ -81,15 +83,15 @@ impl Victim {
 }
 
 /// A watch that has begun.
-async fn watch(client: &Client, tenant: &str) -> Result<Streaming<WatchStatusResponse>> {
-    let request = WatchStatusRequest { parent: tenant.to_owned(), ..WatchStatusRequest::default() };
-    let mut stream = client.statuses().watch_status(request).await?.into_inner();
+async fn watch(client: &Client, tenant: &str) -> Result<Streaming<WatchEventsResponse>> {
+    let request = WatchEventsRequest { parent: tenant.to_owned(), ..WatchEventsRequest::default() };
+    let mut stream = client.events().watch_events(request).await?.into_inner();
     stream.message().await?.context("the watch ended at once")?;
     Ok(stream)
 }
 
 /// How a stream ended, and when.
-async fn end_of(mut stream: Streaming<WatchStatusResponse>) -> (Option<Status>, Instant) {
+async fn end_of(mut stream: Streaming<WatchEventsResponse>) -> (Option<Status>, Instant) {
     loop {
         match stream.message().await {
             Ok(Some(_)) => {}
@@ -167,7 +169,38 @@ async fn what_is_revoked_ends_everywhere_within_the_promised_time() -> Result<()
     // Who was not meant goes on watching.
     scene::broadcast(&stack, &organization, &list).await?;
     let frame = tokio::time::timeout(WITHIN, others.message()).await.context("no frame came")??;
-    ensure!(!frame.context("the watch of another ended")?.changes.is_empty());
+    ensure!(!frame.context("the watch of another ended")?.events.is_empty());
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_watch_ends_with_the_permission_for_its_kind_and_no_other_does() -> Result<()> {
+    let stack = scene::stack(scene::quick()).await?;
+    let (organization, _) = scene::organization(&stack, Provider::Twilio, 1).await?;
+    let (operator, tenant) = (&stack.operator, &organization.tenant);
+    let role = own_role(operator, tenant, &[ConversationsRead, OptOutsRead]).await?;
+    let (_, secret) = key(operator, tenant, ApiKey { role: role.clone(), ..ApiKey::default() }).await?;
+    let client = operator.with_key(&secret)?;
+    let of = async |kind: EventKind| {
+        let request =
+            WatchEventsRequest { kinds: vec![kind.into()], parent: tenant.clone(), ..Default::default() };
+        let mut stream = client.events().watch_events(request).await?.into_inner();
+        stream.message().await?.context("the watch ended at once")?;
+        anyhow::Ok(stream)
+    };
+    let replies = tokio::spawn(end_of(of(EventKind::Reply).await?));
+    let opt_outs = tokio::spawn(end_of(of(EventKind::OptOut).await?));
+    let narrowed = Role { name: role, permissions: vec![OptOutsRead.name().to_owned()], ..Role::default() };
+    let request = UpdateRoleRequest { role: Some(narrowed), update_mask: None };
+    operator.roles().update_role(request).await?;
+    let changed = Instant::now();
+    let (status, at) = tokio::time::timeout(WITHIN, replies).await.context("it goes on")??;
+    ensure!(status.as_ref().map(Status::code) == Some(Code::PermissionDenied), "{status:?}");
+    let after = at.saturating_duration_since(changed);
+    ensure!(after < PROMISED, "it went on for {after:?}");
+    // Whatever ends this one too has had the time to.
+    tokio::time::sleep(PROMISED).await;
+    ensure!(!opt_outs.is_finished(), "a watch ended that lost nothing");
     Ok(())
 }
 
@@ -203,7 +236,7 @@ async fn a_watch_survives_a_short_absence_of_those_who_know_its_key() -> Result<
         scene::broadcast(&stack, &organization, &list).await?;
         let frame = tokio::time::timeout(WITHIN, stream.message()).await.context("no frame came")?;
         let frame = frame.context("the watch broke off")?.context("the watch ended")?;
-        ensure!(!frame.changes.is_empty());
+        ensure!(!frame.events.is_empty());
         return Ok(());
     }
     anyhow::bail!("the control-plane was never back within {SHORT:?}")

@@ -1,30 +1,42 @@
-//! A status stream goes on where it broke off: nothing is missing, whatever the watcher missed.
+//! An event stream goes on where it broke off: nothing is missing, whatever the watcher missed.
+
+mod kinds;
+mod lag;
+mod starts;
+mod watcher;
 
 use std::collections::HashMap;
 
 use anyhow::{Context, Result, ensure};
-use muster_proto::v1::{MessageStatus, Provider, StatusChange, WatchStatusRequest, WatchStatusResponse};
+use muster_proto::v1::event::Kind;
+use muster_proto::v1::watch_events_request::Start;
+use muster_proto::v1::{
+    Event, MessageStatus, Provider, StatusChange, WatchEventsRequest, WatchEventsResponse,
+};
 use muster_tests::stack::{Organization, Service};
 use muster_tests::{Stack, StackOptions, wait};
 use tonic::{Code, Streaming};
 
+use self::watcher::{everything, next, open};
 use crate::fields::field;
 use crate::scene::{self, WITHIN};
 
 /// Contacts of the list.
 const CONTACTS: usize = 80;
 
-/// Watches all that a tenant sends, from a token on.
-async fn watch(organization: &Organization, token: &str) -> Result<Streaming<WatchStatusResponse>> {
-    let (parent, resume_token) = (organization.tenant.clone(), token.to_owned());
-    let request = WatchStatusRequest { parent, campaign: String::new(), resume_token };
-    Ok(organization.client.statuses().watch_status(request).await?.into_inner())
+/// Watches all of a tenant's, from a token on.
+async fn watch(organization: &Organization, token: &str) -> Result<Streaming<WatchEventsResponse>> {
+    let start = (!token.is_empty()).then(|| Start::ResumeToken(token.to_owned()));
+    let request = WatchEventsRequest { start, ..everything(organization) };
+    open(&organization.client, request).await
 }
 
-/// The next frame, soon.
-async fn next(stream: &mut Streaming<WatchStatusResponse>) -> Result<WatchStatusResponse> {
-    let frame = tokio::time::timeout(WITHIN, stream.message()).await.context("no frame came")??;
-    frame.context("the stream ended")
+/// The change of status that an event is.
+fn change(event: Event) -> Option<StatusChange> {
+    match event.kind {
+        Some(Kind::StatusChange(change)) => Some(change),
+        _ => None,
+    }
 }
 
 /// How many changes say that a text was delivered.
@@ -55,10 +67,10 @@ async fn a_watch_goes_on_from_every_token_without_a_gap() -> Result<()> {
     while delivered(&changes) < CONTACTS {
         let mut stream = watch(&organization, &token).await?;
         let first = next(&mut stream).await?;
-        ensure!(first.changes.is_empty() && first.resume_token == token, "it did not begin there: {first:?}");
+        ensure!(first.events.is_empty() && first.resume_token == token, "it did not begin there: {first:?}");
         let frame = next(&mut stream).await?;
         token = frame.resume_token;
-        changes.extend(frame.changes);
+        changes.extend(frame.events.into_iter().filter_map(change));
         connections += 1;
     }
     ensure!(connections > 3, "{connections} connections show little");
@@ -83,11 +95,15 @@ async fn no_tenant_takes_the_places_of_all_watchers() -> Result<()> {
     let stack = Stack::start(StackOptions { env, ..StackOptions::default() }).await?;
     let (first, _) = scene::organization(&stack, Provider::Twilio, 1).await?;
     let (second, _) = scene::organization(&stack, Provider::Telnyx, 1).await?;
-    let open = watch(&first, "").await?;
+    let mut open = Vec::new();
+    for _ in 0..4 {
+        open.push(watch(&first, "").await?);
+    }
     scene::refused(watch(&first, "").await, Code::ResourceExhausted)?;
-    drop(watch(&second, "").await?);
-    drop(open);
+    let last = watch(&second, "").await?;
+    scene::refused(watch(&second, "").await, Code::ResourceExhausted)?;
+    drop((open, last));
     let again = async || Ok(watch(&first, "").await.ok());
-    drop(wait::until("the place to be free again", WITHIN, again).await?);
+    drop(wait::until("the places to be free again", WITHIN, again).await?);
     Ok(())
 }

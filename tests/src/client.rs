@@ -19,13 +19,13 @@ use muster_proto::v1::audit_service_client::AuditServiceClient;
 use muster_proto::v1::campaign_service_client::CampaignServiceClient;
 use muster_proto::v1::contact_list_service_client::ContactListServiceClient;
 use muster_proto::v1::conversation_service_client::ConversationServiceClient;
+use muster_proto::v1::event_service_client::EventServiceClient;
 use muster_proto::v1::member_service_client::MemberServiceClient;
 use muster_proto::v1::message_service_client::MessageServiceClient;
 use muster_proto::v1::number_service_client::NumberServiceClient;
 use muster_proto::v1::provider_account_service_client::ProviderAccountServiceClient;
 use muster_proto::v1::role_service_client::RoleServiceClient;
 use muster_proto::v1::route_service_client::RouteServiceClient;
-use muster_proto::v1::status_service_client::StatusServiceClient;
 use muster_proto::v1::tenant_service_client::TenantServiceClient;
 use muster_proto::v1::texting_service_client::TextingServiceClient;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -104,7 +104,7 @@ impl Client {
 
     /// The channel to the listener that serves `service`, without a key: for calls that no generated service makes.
     pub fn door(&self, service: &str) -> Channel {
-        let at_gateway = service.ends_with("StatusService");
+        let at_gateway = service.ends_with("EventService");
         if at_gateway { self.status.clone() } else { self.api.clone() }
     }
 
@@ -137,8 +137,8 @@ impl Client {
         messages: MessageServiceClient on api;
         /// Replies and opt-outs.
         conversations: ConversationServiceClient on api;
-        /// Status streams, at the gateway.
-        statuses: StatusServiceClient on status;
+        /// Event streams, at the gateway.
+        events: EventServiceClient on status;
     }
 }
 

@@ -33,6 +33,7 @@ pub mod run_dir;
 pub mod servers;
 pub mod stack;
 pub mod stories;
+pub mod teller;
 pub mod tls;
 pub mod wait;
 

@@ -7,7 +7,7 @@ use muster_proto::v1::{
     AuditEntry, AuditFault, ExportAuditLogRequest, ExportAuditLogResponse, ListAuditEntriesRequest,
     ListAuditEntriesResponse, VerifyAuditLogRequest, VerifyAuditLogResponse,
 };
-use muster_runtime::{Error, Result};
+use muster_runtime::{Error, Result, clock};
 use prost_types::Timestamp;
 use tonic::{Request, Response, Status};
 
@@ -54,8 +54,7 @@ fn encode_fault(fault: Fault) -> AuditFault {
 /// A time of the filter; one that is not given is `open`.
 fn time(given: Option<Timestamp>, open: Micros, field: &str) -> Result<Micros> {
     let Some(time) = given else { return Ok(open) };
-    let us = time.seconds.checked_mul(1_000_000).and_then(|us| us.checked_add(i64::from(time.nanos) / 1_000));
-    let known = us.map(Micros).filter(|time| (ALWAYS.0..=ALWAYS.1).contains(time));
+    let known = clock::micros(time).map(Micros).filter(|time| (ALWAYS.0..=ALWAYS.1).contains(time));
     known.ok_or_else(|| Error::invalid(field, "must be a time"))
 }
 

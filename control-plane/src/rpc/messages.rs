@@ -11,12 +11,18 @@ use crate::db::{Micros, TenantTx};
 use crate::rpc::campaigns::CAMPAIGN;
 use crate::rpc::{Api, caller, missing, page, reference, resource, tenant_of_parent};
 use crate::store::campaigns::campaign_get;
-use crate::store::messages::{self, HistoryRow, message_get, message_history, messages_list};
+use crate::store::inquiries::SETTLED_AFTER;
+use crate::store::messages::{
+    self, HistoryRow, message_get, message_history, messages_list, messages_list_by_status,
+};
 
 pub(super) const MESSAGE: &str = "tenants/*/messages/*";
 const CONTACT: &str = "tenants/*/contactLists/*/contacts/*";
 
 pub(super) fn encode(tenant: TenantId, message: messages::Message) -> Message {
+    let waits = [MessageStatus::Sent, MessageStatus::Unconfirmed].map(MessageStatus::code);
+    let settled =
+        waits.contains(&message.status) && message.update_time.later(SETTLED_AFTER) <= Micros::now();
     Message {
         name: name::format(MESSAGE, &[tenant.0, message.id]),
         campaign: name::format(CAMPAIGN, &[tenant.0, message.campaign]),
@@ -34,7 +40,22 @@ pub(super) fn encode(tenant: TenantId, message: messages::Message) -> Message {
         update_time: Some(message.update_time.timestamp()),
         history: Vec::new(),
         erase_time: message.erase_time.map(Micros::timestamp),
+        settled,
     }
+}
+
+/// The statuses to list, each once.
+fn statuses(asked: &[i32]) -> Result<Vec<i16>, Error> {
+    let status = |(at, code): (usize, &i32)| {
+        let known = i16::try_from(*code).ok().and_then(MessageStatus::from_code);
+        known.map(MessageStatus::code).ok_or_else(|| {
+            Error::invalid(format!("statuses[{at}]"), "must be a status that a message can have")
+        })
+    };
+    let mut statuses = asked.iter().enumerate().map(status).collect::<Result<Vec<i16>, Error>>()?;
+    statuses.sort_unstable();
+    statuses.dedup();
+    Ok(statuses)
 }
 
 fn history_entry(row: HistoryRow) -> HistoryEntry {
@@ -79,14 +100,21 @@ impl MessageService for Api {
         let request = request.into_inner();
         let tenant = tenant_of_parent(caller, &request.parent)?;
         let campaign = reference(tenant, CAMPAIGN, &request.campaign, "campaign")?;
-        let scope = format!("messages {}", request.campaign);
+        let statuses = statuses(&request.statuses)?;
+        let scope = format!("messages {} {statuses:?}", request.campaign);
         let ask = page::Request { size: request.page_size, token: &request.page_token, scope };
         let page = ask.page()?;
         let mut client = self.db.app().await?;
         let tx = TenantTx::begin(&mut client, tenant).await?;
         campaign_get(&tx, campaign).await?.ok_or_else(|| missing("campaign", &request.campaign))?;
-        let mut rows = messages_list(&tx, campaign, &page).await?;
-        let next_page_token = ask.finish(&mut rows, &page, |message| message.contact);
+        let (mut rows, stretch_end) = match &statuses[..] {
+            [] => (messages_list(&tx, campaign, &page).await?, None),
+            statuses => messages_list_by_status(&tx, campaign, statuses, &page).await?,
+        };
+        let next_page_token = match stretch_end {
+            Some(contact) => ask.token_after(&contact),
+            None => ask.finish(&mut rows, &page, |message| message.contact),
+        };
         let messages = rows.into_iter().map(|message| encode(tenant, message)).collect();
         Ok(Response::new(ListMessagesResponse { messages, next_page_token }))
     }

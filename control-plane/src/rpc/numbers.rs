@@ -55,6 +55,7 @@ fn encode_number(tenant: TenantId, number: Number) -> PhoneNumber {
         r#type: i32::from(number.kind),
         segments_per_second: number.segments_per_second,
         create_time: Some(number.create_time.timestamp()),
+        hold_time: (number.hold_time > Micros::now()).then(|| number.hold_time.timestamp()),
     }
 }
 
@@ -79,6 +80,7 @@ fn wanted(tenant: TenantId, request: CreatePhoneNumberRequest, at: &str) -> Resu
         kind: i16::try_from(i32::from(kind)).unwrap_or(0),
         segments_per_second,
         create_time: Micros::now(),
+        hold_time: Micros(0),
     })
 }
 

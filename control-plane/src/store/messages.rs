@@ -81,6 +81,30 @@ pub(crate) async fn messages_list(
     Ok(query(tx, sql, &[&campaign, &page.after, &page.limit]).await?.into_iter().map(Message::from).collect())
 }
 
+/// Messages that are looked at for one page of those of some statuses. No index holds a status, which changes too often.
+const STRETCH: i64 = 20_000;
+
+/// The same, of those of some statuses: among the next [`STRETCH`]. Also says where these end, if the page is not full and
+/// the campaign goes on.
+pub(crate) async fn messages_list_by_status(
+    tx: &TenantTx<'_>,
+    campaign: Uuid,
+    statuses: &[i16],
+    page: &Page<Uuid>,
+) -> Result<(Vec<Message>, Option<Uuid>)> {
+    let sql = include_str!("messages/messages_list_by_status.sql");
+    let rows = query(tx, sql, &[&campaign, &page.after, &page.limit, &STRETCH, &statuses]).await?;
+    let full = i64::try_from(rows.len()).is_ok_and(|len| len >= page.limit);
+    let end = match full {
+        true => None,
+        false => {
+            let sql = include_str!("messages/messages_stretch_end.sql");
+            query_opt(tx, sql, &[&campaign, &page.after, &STRETCH]).await?.map(|row| row.get(0))
+        }
+    };
+    Ok((rows.into_iter().map(Message::from).collect(), end))
+}
+
 /// A message's history, oldest first; its planning apart, which the message itself tells.
 pub(crate) async fn message_history(tx: &TenantTx<'_>, id: Uuid) -> Result<Vec<HistoryRow>> {
     let rows = query(tx, include_str!("messages/message_history.sql"), &[&id]).await?;

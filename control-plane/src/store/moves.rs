@@ -10,13 +10,29 @@ use crate::db::{Micros, Result, SystemTx};
 use crate::store::transitions::error_from;
 use crate::store::{execute, query};
 
+/// A place in a number's line: when a message is due, and which.
+pub(crate) type Place = (Micros, Uuid);
+
+/// Before all others.
+pub(crate) const FIRST: Place = (Micros(0), Uuid::nil());
+
 /// A number that messages wait for.
 pub(crate) struct From<'a> {
     pub(crate) id: Uuid,
     pub(crate) phone: &'a str,
+    /// Only those behind this place are looked at.
+    pub(crate) after: Place,
 }
 
-/// A message that waits, due, and may move.
+/// Which of those that wait.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Which {
+    All,
+    /// Those that wait for another attempt.
+    Again,
+}
+
+/// A message that waits and is due.
 pub(crate) struct Waiting {
     pub(crate) message: Uuid,
     pub(crate) number: Uuid,
@@ -26,21 +42,27 @@ pub(crate) struct Waiting {
     pub(crate) due_time: Micros,
     /// Whom it is for.
     pub(crate) phone: String,
+    /// They have a conversation with the number.
+    pub(crate) stays: bool,
 }
 
-/// A campaign's messages that wait for these numbers, the first that were due first: of those, that are for somebody who has
-/// no conversation with the number, and are in this attempt or a later one.
+/// The next of a campaign's messages that wait for these numbers, the first that were due first; at most `each` of a number.
 pub(crate) async fn moves_find(
     tx: &SystemTx<'_>,
     campaign: Uuid,
     numbers: &[From<'_>],
-    attempt: i16,
-    limit: i64,
+    which: Which,
+    each: i64,
 ) -> Result<Vec<Waiting>> {
     let ids: Vec<Uuid> = numbers.iter().map(|number| number.id).collect();
     let phones: Vec<&str> = numbers.iter().map(|number| number.phone).collect();
-    let sql = include_str!("moves/moves_find.sql");
-    let rows = query(tx, sql, &[&campaign, &ids, &phones, &Micros::now(), &limit, &attempt]).await?;
+    let (due_times, messages): (Vec<Micros>, Vec<Uuid>) = numbers.iter().map(|number| number.after).unzip();
+    let sql = match which {
+        Which::All => include_str!("moves/moves_find.sql"),
+        Which::Again => include_str!("moves/moves_find_again.sql"),
+    };
+    let rows =
+        query(tx, sql, &[&campaign, &ids, &phones, &due_times, &messages, &Micros::now(), &each]).await?;
     let waiting = rows.into_iter().map(|row| Waiting {
         message: row.get("message_id"),
         number: row.get("number_id"),
@@ -49,6 +71,7 @@ pub(crate) async fn moves_find(
         attempt: row.get("attempt"),
         due_time: row.get("due_time"),
         phone: row.get("phone"),
+        stays: row.get("stays"),
     });
     Ok(waiting.collect())
 }

@@ -35,6 +35,8 @@ pub(crate) struct Number {
     pub(crate) kind: i16,
     pub(crate) segments_per_second: f64,
     pub(crate) create_time: Micros,
+    /// Until when nothing is ordered from it, because a daily cap was reached; long ago where none was.
+    pub(crate) hold_time: Micros,
 }
 
 impl From<Row> for Number {
@@ -47,6 +49,7 @@ impl From<Row> for Number {
             kind: row.get("type"),
             segments_per_second: row.get("segments_per_second"),
             create_time: row.get("create_time"),
+            hold_time: row.get("hold_time"),
         }
     }
 }
@@ -96,6 +99,12 @@ pub(crate) async fn numbers_list(tx: &TenantTx<'_>, pool: Uuid, page: &Page<Uuid
 pub(crate) async fn pool_numbers(tx: &SystemTx<'_>, pool: Uuid) -> Result<Vec<Number>> {
     let sql = include_str!("numbers/pool_numbers.sql");
     Ok(query(tx, sql, &[&pool]).await?.into_iter().map(Number::from).collect())
+}
+
+/// Holds the numbers of messages until the times that go with them.
+pub(crate) async fn numbers_hold(tx: &SystemTx<'_>, messages: &[Uuid], until: &[Micros]) -> Result<()> {
+    execute(tx, include_str!("numbers/numbers_hold.sql"), &[&messages, &until]).await?;
+    Ok(())
 }
 
 /// How many pools the tenant has.

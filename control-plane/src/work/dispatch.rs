@@ -283,7 +283,8 @@ impl Dispatcher {
             return Ok(());
         }
         let mut senders = HashMap::new();
-        for number in pool_numbers(tx, pool).await? {
+        let now = Micros(now_us);
+        for number in pool_numbers(tx, pool).await?.into_iter().filter(|number| number.hold_time <= now) {
             self.pace.set_rate(number.id, number.segments_per_second * ORDERED_SHARE, now_us);
             let Number { id, account, segments_per_second, .. } = number;
             senders.insert(id, Sender { account, segments_per_second });

@@ -2,6 +2,7 @@
 //! the graph itself is muster-domain's.
 
 use std::collections::HashMap;
+use std::time::Duration;
 
 use muster_domain::error::ErrorClass;
 use muster_domain::status::{Event, State, Status, apply};
@@ -16,6 +17,10 @@ use crate::work::facts::KnownFact;
 const RETRY_FIRST_S: i64 = 1;
 /// The longest wait before another attempt, in seconds.
 const RETRY_MAX_S: i64 = 120;
+/// How long a number is held that reached a daily cap, in seconds, where the provider does not say: 1 hour.
+const HELD_S: i64 = 3_600;
+/// The longest that it is held because the provider says so: 24 hours.
+const HELD_MAX_S: i64 = 24 * 3_600;
 
 /// A message that a batch is about.
 pub(crate) struct Known {
@@ -26,6 +31,8 @@ pub(crate) struct Known {
     /// Since when it is where it is now.
     since: Micros,
     retry_time: Option<Micros>,
+    /// Because a daily cap was reached.
+    capped: bool,
 }
 
 /// The states that facts lead to.
@@ -49,6 +56,7 @@ impl Fold {
             owner: row.owner,
             since: row.since,
             retry_time: None,
+            capped: false,
         });
         Self { known: known.collect(), index, transitions: Vec::new(), unmatched }
     }
@@ -72,8 +80,14 @@ impl Fold {
             return;
         }
         if next.status == Status::Queued {
-            let wait_s = wait_s(next.attempt).max(i64::from(fact.retry_after_s).min(RETRY_MAX_S));
-            known.retry_time = Some(Micros(fact.time.0 + wait_s * 1_000_000));
+            known.capped = next.error.as_ref().is_some_and(|error| error.class == ErrorClass::Cap);
+            let asked_s = i64::from(fact.retry_after_s);
+            let wait_s = match (known.capped, asked_s) {
+                (true, 0) => HELD_S,
+                (true, asked_s) => asked_s.min(HELD_MAX_S),
+                (false, asked_s) => wait_s(next.attempt).max(asked_s.min(RETRY_MAX_S)),
+            };
+            known.retry_time = Some(fact.time.later(Duration::from_secs(wait_s.unsigned_abs())));
         }
         self.transitions.push(Transition {
             message: known.message,
@@ -96,6 +110,13 @@ impl Fold {
     pub(crate) fn retries(&self) -> impl Iterator<Item = (Uuid, Micros)> + '_ {
         self.changed()
             .filter(|known| known.now.status == Status::Queued)
+            .filter_map(|known| known.retry_time.map(|time| (known.message, time)))
+    }
+
+    /// Messages whose number reached a daily cap, and until when it is held.
+    pub(crate) fn capped(&self) -> impl Iterator<Item = (Uuid, Micros)> + '_ {
+        self.changed()
+            .filter(|known| known.now.status == Status::Queued && known.capped)
             .filter_map(|known| known.retry_time.map(|time| (known.message, time)))
     }
 

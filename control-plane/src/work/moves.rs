@@ -19,7 +19,7 @@ use muster_runtime::clock;
 use uuid::Uuid;
 
 use crate::db::{Micros, SystemTx};
-use crate::store::moves::{From, Move, moves_find, renumber, states_lock};
+use crate::store::moves::{FIRST, From, Move, Place, Waiting, Which, moves_find, renumber, states_lock};
 use crate::store::numbers::{Number, pool_numbers};
 use crate::store::queue::QueuedCampaign;
 use crate::store::routes::{Route, WhenDown, routes_of};
@@ -36,6 +36,21 @@ const MOVING: Duration = Duration::from_millis(250);
 const IDLE: Duration = Duration::from_secs(1);
 /// Messages in one transaction at most.
 const BATCH_MAX: i32 = 2_000;
+/// Messages that are looked at in one look, of all numbers together: most of them may have to stay, and the dispatcher's other
+/// work waits meanwhile. The next look goes on where this one ended.
+const LOOKED_AT_MAX: usize = 4_000;
+/// The same, of those that wait for another attempt, of each number: they are few.
+const AGAIN_MAX: i64 = 1_000;
+
+/// What was looked at of one number's line.
+#[derive(Default)]
+struct Line {
+    seen: usize,
+    /// Of these, those that need not be looked at again soon, up to the first that must.
+    passed: usize,
+    /// The last of them.
+    place: Option<Place>,
+}
 
 /// What is known of accounts whose providers do not answer.
 #[derive(Default)]
@@ -44,6 +59,8 @@ pub(crate) struct Moves {
     open: HashMap<Uuid, Instant>,
     /// When each campaign is looked through next.
     next: HashMap<Uuid, Instant>,
+    /// How far each campaign's line of each number was looked at, where it was not looked at to its end.
+    places: HashMap<(Uuid, Uuid), Place>,
     /// The campaign whose accounts may be tried now.
     looked: Option<Uuid>,
     /// What may move within each pool.
@@ -60,6 +77,7 @@ impl Moves {
             .collect();
         if self.open.is_empty() {
             self.next.clear();
+            self.places.clear();
             self.pace = Pace::default();
         }
     }
@@ -120,18 +138,61 @@ impl Moves {
             numbers.iter().map(|number| (number.id, number.phone.as_str())).collect();
         let (tried, due): (Vec<&Number>, Vec<&Number>) =
             from.into_iter().partition(|number| trials.lately(number.account));
-        let mut waiting = Vec::new();
-        for (numbers, attempt) in [(tried, 1), (due, 2)] {
-            let from: Vec<From<'_>> =
-                numbers.iter().map(|Number { id, phone, .. }| From { id: *id, phone }).collect();
-            waiting.extend(moves_find(tx, campaign.id, &from, attempt, i64::from(limit)).await?);
-        }
+        let limit = usize::try_from(limit)?;
+        let mut waiting = self.look(tx, campaign.id, &tried, limit).await?;
+        let from: Vec<From<'_>> =
+            due.iter().map(|Number { id, phone, .. }| From { id: *id, phone, after: FIRST }).collect();
+        let again = moves_find(tx, campaign.id, &from, Which::Again, AGAIN_MAX).await?;
+        waiting.extend(again.into_iter().filter(|one| !one.stays));
+        waiting.truncate(limit);
         let moves = waiting.into_iter().filter_map(|waiting| {
             let to = to.for_contact(&waiting.phone, None)?;
             let to_phone = (*phones.get(&to)?).to_owned();
             Some(Move { waiting, to, to_phone })
         });
         self.write(tx, campaign, moves.collect()).await
+    }
+
+    /// The next of a campaign's messages that may move, `limit` at most. Those that stay are passed over, until the line ends
+    /// and is looked at from its beginning again.
+    async fn look(
+        &mut self,
+        tx: &SystemTx<'_>,
+        campaign: Uuid,
+        numbers: &[&Number],
+        limit: usize,
+    ) -> anyhow::Result<Vec<Waiting>> {
+        let place = |id| self.places.get(&(campaign, id)).copied().unwrap_or(FIRST);
+        let from: Vec<From<'_>> = numbers
+            .iter()
+            .map(|Number { id, phone, .. }| From { id: *id, phone, after: place(*id) })
+            .collect();
+        let each = (LOOKED_AT_MAX / numbers.len().max(1)).max(1);
+        let found = moves_find(tx, campaign, &from, Which::All, i64::try_from(each)?).await?;
+        let mut lines: HashMap<Uuid, Line> = HashMap::new();
+        let mut moving = Vec::new();
+        for one in found {
+            let line = lines.entry(one.number).or_default();
+            let next = line.passed == line.seen;
+            line.seen += 1;
+            if next && (one.stays || moving.len() < limit) {
+                line.passed += 1;
+                line.place = Some((one.due_time, one.message));
+                if !one.stays {
+                    moving.push(one);
+                }
+            }
+        }
+        for number in numbers {
+            let line = lines.remove(&number.id).unwrap_or_default();
+            let key = (campaign, number.id);
+            if line.passed == line.seen && line.seen < each {
+                self.places.remove(&key);
+            } else if let Some(place) = line.place {
+                self.places.insert(key, place);
+            }
+        }
+        Ok(moving)
     }
 
     /// Whether what waits for a route's account is to leave it.

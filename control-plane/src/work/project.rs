@@ -25,6 +25,7 @@ use uuid::Uuid;
 use crate::db::{Micros, SystemTx};
 use crate::metrics::METRICS;
 use crate::store::conversations::opt_outs_of_messages;
+use crate::store::numbers::numbers_hold;
 use crate::store::projections::{
     Move, Position, projection_advance, projection_caught_up_set, projection_position, states_get,
     states_move, unmatched_receipts_insert,
@@ -181,11 +182,15 @@ fn as_move(known: &Known) -> Move<'_> {
     Move { message: known.message, from: &known.before, to: &known.now }
 }
 
-/// What follows from the new states: another attempt, an opt-out that the provider knew of, receipts to be kept.
+/// What follows from the new states: another attempt, a number that is held, an opt-out that the provider knew of, receipts to be kept.
 async fn follow(tx: &SystemTx<'_>, fold: &Fold, now: Micros) -> anyhow::Result<()> {
     let (retries, due_times): (Vec<Uuid>, Vec<Micros>) = fold.retries().unzip();
     if !retries.is_empty() {
         queue_return(tx, &retries, &due_times).await?;
+    }
+    let (capped, until): (Vec<Uuid>, Vec<Micros>) = fold.capped().unzip();
+    if !capped.is_empty() {
+        numbers_hold(tx, &capped, &until).await?;
     }
     let opted_out: HashSet<Uuid> = fold.opted_out_at_provider().collect();
     if !opted_out.is_empty() {

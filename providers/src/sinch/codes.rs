@@ -38,6 +38,8 @@ pub(super) fn verdict(code: &str) -> Option<Verdict> {
         "syntax_invalid_json" | "syntax_invalid_parameter_format" | "syntax_constraint_violation" => {
             Permanent(E::BadRequest)
         }
+        // A batch that is already due cannot be changed: we change none.
+        "conflict_send_at" => Permanent(E::BadRequest),
         "unknown_group" | "missing_callback_url" => Permanent(E::BadRequest),
         // The campaign is not the one of the sender's number.
         "unknown_campaign" => Permanent(E::Registration),

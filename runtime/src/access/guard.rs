@@ -9,6 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use http::HeaderMap;
 use http_body::{Body, Frame, SizeHint};
+use muster_domain::permission::Permissions;
 use tokio::time::{Instant, Sleep, sleep_until};
 use tonic::{Code, Status};
 
@@ -34,18 +35,25 @@ pub(super) struct Guard<A> {
     credential: Credential,
     caller: Caller,
     rule: &'static Rule,
+    relies_on: Permissions,
 }
 
 impl<A: Authenticate> Guard<A> {
     /// A guard of a call that `caller` has just been let into.
     pub(super) fn new(access: A, credential: Credential, caller: Caller, rule: &'static Rule) -> Self {
-        Self { access, credential, caller, rule }
+        Self { access, credential, caller, rule, relies_on: Permissions::NONE }
     }
 
-    /// Whether the credential still belongs to the same tenant and meets the rule.
+    /// The same for a caller who must also keep `permissions`.
+    pub(super) fn relying_on(self, permissions: Permissions) -> Self {
+        Self { relies_on: permissions, ..self }
+    }
+
+    /// Whether the credential still belongs to the same tenant, meets the rule and has what is relied on.
     async fn look(self) -> Result<()> {
         let now = self.access.caller(&self.credential).await?;
         self.rule.admit(now)?;
+        self.relies_on.iter().try_for_each(|permission| now.needs(permission))?;
         match (self.caller, now) {
             (Caller::Operator, Caller::Operator) => Ok(()),
             (Caller::Tenant(then), Caller::Tenant(now)) if then.tenant == now.tenant => Ok(()),

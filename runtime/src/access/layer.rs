@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
+use muster_domain::permission::Permissions;
 use tonic::Status;
 use tonic::body::Body;
 use tonic::codegen::{Service, http};
@@ -61,6 +62,11 @@ impl Call {
         request.extensions().get().ok_or_else(Error::unauthenticated)
     }
 }
+
+/// Permissions that an answer was given because of, beyond what the table says. A handler puts it among the extensions of
+/// a stream that it answers with, which then ends when the caller loses one of them.
+#[derive(Clone, Copy, Debug)]
+pub struct ReliesOn(pub Permissions);
 
 /// How a request began that no service has seen, as it came. Layers around find it among the extensions of the refusal:
 /// so that the audit log can tell what the call was about.
@@ -116,6 +122,10 @@ where
                 Ok(Admission::Guarded(call, guard)) => {
                     let request = request.map(|body| Body::new(Guarded::new(body, Way::In, guard.clone())));
                     let response = inner.call(request).await?;
+                    let guard = match response.extensions().get() {
+                        Some(ReliesOn(permissions)) => guard.relying_on(*permissions),
+                        None => guard,
+                    };
                     Ok(of(call, response.map(|body| Body::new(Guarded::new(body, Way::Out, guard)))))
                 }
                 Ok(Admission::Openly) => inner.call(request).await,

@@ -24,6 +24,8 @@ pub enum Needs {
     One(Permission),
     /// One of two permissions: the second shows or allows less, and the handler sees to that.
     Either(Permission, Permission),
+    /// Any of these: what may be seen then depends on which, and the handler sees to that.
+    Any(&'static [Permission]),
     /// A permission; or to be a member, where the call is about what is the member's own. Only the handler can tell that:
     /// it treats everything else as if it were not there.
     Own(Permission),
@@ -38,6 +40,7 @@ impl Needs {
             Self::Nothing | Self::Caller => true,
             Self::One(permission) => caller.may(permission),
             Self::Either(permission, less) => caller.may(permission) || caller.may(less),
+            Self::Any(permissions) => permissions.iter().any(|permission| caller.may(*permission)),
             Self::Own(permission) => caller.may(permission) || caller.member().is_some(),
             Self::Operator => caller == Caller::Operator,
         }
@@ -156,6 +159,10 @@ rules! {
         reads ListReplies: Needs::Either(ConversationsRead, ConversationsReadAssigned), "parent" = TENANT;
         reads ListOptOuts: one(OptOutsRead), "parent" = TENANT;
     }
+    EventService {
+        reads WatchEvents: Needs::Any(&[MessagesRead, ConversationsRead, OptOutsRead, CampaignsRead, NumbersRead]),
+            "parent" = TENANT; "campaign" = CAMPAIGN, "message" = MESSAGE, "phone_number" = NUMBER;
+    }
     MemberService {
         changes CreateInvitation: one(MembersWrite), "parent" = TENANT; "invitation.role" = ROLE;
         reads ListInvitations: one(MembersRead), "parent" = TENANT;
@@ -200,9 +207,6 @@ rules! {
         changes UpdateRoute: one(ProviderAccountsWrite), "route.name" = ROUTE;
         changes DeleteRoute: one(ProviderAccountsWrite), "name" = ROUTE;
     }
-    StatusService {
-        reads WatchStatus: one(MessagesRead), "parent" = TENANT; "campaign" = CAMPAIGN;
-    }
     TenantService {
         changes CreateTenant: Needs::Operator;
         reads GetTenant: one(TenantRead), "name" = TENANT;
@@ -244,6 +248,10 @@ impl Rule {
         match self.needs {
             Needs::One(permission) | Needs::Either(_, permission) | Needs::Own(permission) => {
                 caller.needs(permission)
+            }
+            Needs::Any(permissions) => {
+                let names: Vec<_> = permissions.iter().map(|permission| permission.name()).collect();
+                Err(Error::forbidden(format!("this needs one of the permissions {}", names.join(", "))))
             }
             Needs::Operator => caller.operator_only(),
             Needs::Nothing | Needs::Caller => Err(Error::forbidden("this cannot be called")),
@@ -290,6 +298,7 @@ mod tests {
             let by_reading = match rule.needs {
                 Needs::One(permission) | Needs::Own(permission) => reads(permission),
                 Needs::Either(a, b) => reads(a) || reads(b),
+                Needs::Any(permissions) => permissions.iter().any(|permission| reads(*permission)),
                 Needs::Nothing | Needs::Caller | Needs::Operator => false,
             };
             assert!(!(rule.changes && by_reading), "{rule:?}");

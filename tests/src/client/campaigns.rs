@@ -91,7 +91,13 @@ impl Client {
     pub async fn list_messages(&self, tenant: &str, campaign: &str) -> Result<Vec<Message>> {
         all_pages(async |page_token| {
             let (parent, campaign) = (tenant.to_owned(), campaign.to_owned());
-            let request = ListMessagesRequest { parent, campaign, page_size: PAGE_SIZE, page_token };
+            let request = ListMessagesRequest {
+                parent,
+                campaign,
+                page_size: PAGE_SIZE,
+                page_token,
+                ..ListMessagesRequest::default()
+            };
             let page = self.messages().list_messages(request).await.context("list messages")?.into_inner();
             Ok((page.messages, page.next_page_token))
         })

@@ -1,11 +1,13 @@
-//! Watching statuses at the gateway, over reconnections: what was seen is kept, and the stream goes on from there.
+//! Watching changes of status at the gateway, over reconnections: what was seen is kept, and the stream goes on from there.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use muster_proto::v1::{MessageStatus, StatusChange, WatchStatusRequest, WatchStatusResponse};
+use muster_proto::v1::event::Kind;
+use muster_proto::v1::watch_events_request::Start;
+use muster_proto::v1::{EventKind, MessageStatus, StatusChange, WatchEventsRequest, WatchEventsResponse};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tonic::{Code, Status, Streaming};
@@ -69,14 +71,15 @@ impl Client {
         campaign: &str,
         mut each: impl FnMut(&StatusChange) + Send + 'static,
     ) -> Result<Watch> {
-        let mut request = WatchStatusRequest {
+        let mut request = WatchEventsRequest {
             parent: tenant.to_owned(),
             campaign: campaign.to_owned(),
-            resume_token: String::new(),
+            kinds: vec![EventKind::Status.into()],
+            ..WatchEventsRequest::default()
         };
-        let mut stream = self.statuses().watch_status(request.clone()).await.context("watch")?.into_inner();
+        let mut stream = self.events().watch_events(request.clone()).await.context("watch")?.into_inner();
         let first = stream.message().await.context("the first frame of a watch")?;
-        request.resume_token = first.context("the watch ended at once")?.resume_token;
+        request.start = Some(Start::ResumeToken(first.context("the watch ended at once")?.resume_token));
         let state = Arc::new(State::default());
         let task = tokio::spawn({
             let (client, state) = (self.clone(), Arc::clone(&state));
@@ -94,15 +97,15 @@ impl Client {
 /// Follows the stream, and streams that go on from it, until one ends for good.
 async fn follow(
     client: &Client,
-    request: &mut WatchStatusRequest,
-    first: Streaming<WatchStatusResponse>,
-    take: &mut impl FnMut(Option<WatchStatusResponse>),
+    request: &mut WatchEventsRequest,
+    first: Streaming<WatchEventsResponse>,
+    take: &mut impl FnMut(Option<WatchEventsResponse>),
 ) -> Status {
     let mut stream = Some(first);
     loop {
         let broken = match &mut stream {
             Some(stream) => drain(stream, request, take).await,
-            None => match client.statuses().watch_status(request.clone()).await {
+            None => match client.events().watch_events(request.clone()).await {
                 Ok(answer) => {
                     take(None);
                     stream = Some(answer.into_inner());
@@ -121,14 +124,14 @@ async fn follow(
 }
 
 async fn drain(
-    stream: &mut Streaming<WatchStatusResponse>,
-    request: &mut WatchStatusRequest,
-    take: &mut impl FnMut(Option<WatchStatusResponse>),
+    stream: &mut Streaming<WatchEventsResponse>,
+    request: &mut WatchEventsRequest,
+    take: &mut impl FnMut(Option<WatchEventsResponse>),
 ) -> Status {
     loop {
         match stream.message().await {
             Ok(Some(frame)) => {
-                request.resume_token.clone_from(&frame.resume_token);
+                request.start = Some(Start::ResumeToken(frame.resume_token.clone()));
                 take(Some(frame));
             }
             Ok(None) => return Status::unavailable("the gateway ended the stream"),
@@ -138,13 +141,14 @@ async fn drain(
 }
 
 /// Notes a frame or, without one, a reconnection.
-fn take(state: &State, frame: Option<WatchStatusResponse>, each: &mut impl FnMut(&StatusChange)) {
+fn take(state: &State, frame: Option<WatchEventsResponse>, each: &mut impl FnMut(&StatusChange)) {
     let mut seen = state.lock();
     let Some(frame) = frame else {
         seen.reconnections += 1;
         return;
     };
-    for change in frame.changes {
+    for event in frame.events {
+        let Some(Kind::StatusChange(change)) = event.kind else { continue };
         each(&change);
         let status = change.status();
         seen.changes += 1;

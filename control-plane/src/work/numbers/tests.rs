@@ -15,6 +15,7 @@ fn number(phone: &str, id: u128, account: u128) -> Number {
         kind: 1,
         segments_per_second: 1.0,
         create_time: Micros(0),
+        hold_time: Micros(0),
     }
 }
 

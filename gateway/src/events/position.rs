@@ -1,4 +1,4 @@
-//! Where a watcher is in the stream of status changes, as an opaque token.
+//! Where a watcher is in a tenant's frames, as an opaque token.
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -10,16 +10,19 @@ use muster_runtime::{Error, Result};
 pub(super) struct Position {
     /// When the stream was made, in nanoseconds since the Unix epoch.
     pub(super) stream: u64,
-    /// The last sequence that the watcher has.
+    /// All of the tenant's frames up to this sequence are behind.
     pub(super) sequence: u64,
+    /// Of the tenant's next frame, so many events are, whether the watcher saw them or its filter did not let them through.
+    pub(super) offset: u32,
 }
 
 impl Position {
     /// The token that says it.
     pub(super) fn token(self) -> String {
-        let mut bytes = [0; 16];
+        let mut bytes = [0; 20];
         bytes[..8].copy_from_slice(&self.stream.to_be_bytes());
-        bytes[8..].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes[8..16].copy_from_slice(&self.sequence.to_be_bytes());
+        bytes[16..].copy_from_slice(&self.offset.to_be_bytes());
         URL_SAFE_NO_PAD.encode(bytes)
     }
 
@@ -28,14 +31,20 @@ impl Position {
     /// # Errors
     /// INVALID_ARGUMENT, naming `resume_token`, where it is not one of ours.
     pub(super) fn from_token(token: &str) -> Result<Self> {
-        let bytes = URL_SAFE_NO_PAD.decode(token).ok();
-        let bytes: Option<[u8; 16]> = bytes.and_then(|bytes| bytes.try_into().ok());
-        let both = bytes.map(u128::from_be_bytes).ok_or_else(|| {
-            Error::invalid("resume_token", "must be the `resume_token` of a frame that was received")
-        })?;
-        let [stream, sequence] =
-            [both >> 64, both & u128::from(u64::MAX)].map(|half| u64::try_from(half).unwrap_or(u64::MAX));
-        Ok(Self { stream, sequence })
+        Self::read(token).ok_or_else(|| {
+            Error::invalid("resume_token", "must be the `resume_token` of a response that was received")
+        })
+    }
+
+    fn read(token: &str) -> Option<Self> {
+        let bytes: [u8; 20] = URL_SAFE_NO_PAD.decode(token).ok()?.try_into().ok()?;
+        let (stream, rest) = bytes.split_first_chunk()?;
+        let (sequence, rest) = rest.split_first_chunk()?;
+        Some(Self {
+            stream: u64::from_be_bytes(*stream),
+            sequence: u64::from_be_bytes(*sequence),
+            offset: u32::from_be_bytes(*rest.first_chunk()?),
+        })
     }
 }
 
@@ -45,13 +54,13 @@ mod tests {
 
     #[test]
     fn a_token_says_where_it_is_from() {
-        let position = Position { stream: u64::MAX - 7, sequence: 42 };
+        let position = Position { stream: u64::MAX - 7, sequence: 42, offset: 5_001 };
         assert_eq!(Position::from_token(&position.token()).expect("ours"), position);
     }
 
     #[test]
     fn another_token_is_refused_by_name() {
-        for token in ["x", "42", "AAAAAAAAAAAAAAAAAAAAA", &URL_SAFE_NO_PAD.encode([0; 17])] {
+        for token in ["x", "42", "AAAAAAAAAAAAAAAAAAAAA", &URL_SAFE_NO_PAD.encode([0; 21])] {
             let error = Position::from_token(token).expect_err(token);
             assert_eq!(error.code(), tonic::Code::InvalidArgument);
             assert!(error.to_string().starts_with("resume_token: "));
