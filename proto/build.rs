@@ -6,6 +6,7 @@ use std::path::PathBuf;
 /// Every proto file of ours; third-party ones come in by import.
 const FILES: &[&str] = &[
     "muster/internal/v1/inquiries.proto",
+    "muster/internal/v1/media.proto",
     "muster/v1/access.proto",
     "muster/v1/api_keys.proto",
     "muster/v1/audit.proto",
@@ -31,6 +32,7 @@ const WITH_SECRETS: &[&str] = &[
     ".muster.v1.ProviderAccount",
     ".muster.internal.v1.Account",
     ".muster.internal.v1.GetWebhookAccountRequest",
+    ".muster.internal.v1.Medium",
 ];
 
 #[expect(clippy::disallowed_methods, reason = "cargo tells a build script where to write by the environment")]

@@ -76,6 +76,8 @@ pub struct Config {
     /// tenant does not say.
     #[serde(default)]
     pub retention_days_max: i32,
+    /// Media of replies.
+    pub media: Media,
 }
 
 /// The shortest retention, in days: JetStream keeps replies as long, a text is UNCONFIRMED or waits for its receipt up to
@@ -252,6 +254,17 @@ pub struct Oidc {
     /// A PEM file of certificate authorities that are trusted beside those of the host.
     #[serde(default)]
     pub ca: Option<PathBuf>,
+}
+
+/// Where media of replies are kept. The same as the gateways', which put them there.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Media {
+    /// A folder, or `s3://bucket/prefix`.
+    pub store: String,
+    /// Options of S3, such as `region`.
+    #[serde(default)]
+    pub store_options: BTreeMap<String, SecretString>,
 }
 
 /// An address to listen on.

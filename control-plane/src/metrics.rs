@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use deadpool_postgres::Pool;
 use muster_domain::status::{Decision, Status};
-use muster_proto::internal::v1::EventFrame;
+use muster_proto::internal::v1::Event;
 use muster_proto::internal::v1::event::Kind;
 use muster_runtime::telemetry::metrics::{
     SECONDS, age, counter, dependency, gauge, messaging, meter, seconds,
@@ -131,12 +131,15 @@ impl Metrics {
             processing: seconds("messaging.process.duration", "How long frames were worked on.", &SECONDS),
             statements: seconds("db.client.operation.duration", "Statements to PostgreSQL.", &SECONDS),
         };
-        for counter in
-            [&metrics.reaped, &metrics.orders_revived, &metrics.receipts_unmatched, &metrics.events_rejected]
-        {
+        metrics.known();
+        metrics
+    }
+
+    /// Makes those known that are seldom counted: so that 0 is 0, and not absent.
+    fn known(&self) {
+        for counter in [&self.reaped, &self.orders_revived, &self.receipts_unmatched, &self.events_rejected] {
             counter.add(0, &[]);
         }
-        metrics
     }
 
     /// Texts moved.
@@ -195,15 +198,20 @@ impl Metrics {
         }
     }
 
-    /// Frames of events are committed.
-    pub(crate) fn projected(&self, frames: &[&EventFrame], stops: &[Micros], unmatched: usize) {
+    /// Events are committed.
+    pub(crate) fn projected<'a>(
+        &self,
+        events: impl Iterator<Item = &'a Event>,
+        stops: &[Micros],
+        unmatched: usize,
+    ) {
         let now = Micros::now();
-        for event in frames.iter().flat_map(|frame| &frame.events) {
+        for event in events {
             let kind = match &event.kind {
                 Some(Kind::Outcome(_)) => "outcome",
                 Some(Kind::Receipt(_)) => "receipt",
                 Some(Kind::Inbound(_)) => "reply",
-                None => continue,
+                Some(Kind::Unreadable(_)) | None => continue,
             };
             self.event_lag.record(between(Micros(event.time_us), now), &[KeyValue::new("event", kind)]);
         }

@@ -10,6 +10,7 @@ pub(crate) mod conversations;
 pub(crate) mod directory;
 pub(crate) mod inquiries;
 pub(crate) mod internal;
+pub(crate) mod media;
 pub(crate) mod members;
 pub(crate) mod messages;
 pub(crate) mod numbers;
@@ -25,6 +26,7 @@ use std::sync::Arc;
 use muster_domain::id::TenantId;
 use muster_runtime::access::Caller;
 use muster_runtime::access::layer::Call;
+use muster_runtime::objects::Objects;
 use muster_runtime::supervise::Tasks;
 use muster_runtime::{Error, Result, clock, name};
 use prost_types::{FieldMask, Timestamp};
@@ -54,6 +56,8 @@ pub(crate) struct Api {
     /// The platform's hours.
     pub(crate) hours: Window,
     pub(crate) tasks: Tasks,
+    /// Where media of replies are.
+    pub(crate) objects: Objects,
 }
 
 /// Who is calling. The access layer has put it there; without it, nothing runs.

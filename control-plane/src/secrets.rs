@@ -41,6 +41,8 @@ pub(crate) struct AccountSecrets {
     pub(crate) api_secret: SecretString,
     /// What webhooks are verified with.
     pub(crate) webhook_key: SecretString,
+    /// A second one that is as good; empty where there is none.
+    pub(crate) second_webhook_key: SecretString,
     /// The part of the webhook paths that cannot be guessed.
     pub(crate) webhook_token: SecretString,
 }
@@ -171,6 +173,8 @@ struct Plain {
     webhook_key: String,
     #[prost(string, tag = "3")]
     webhook_token: String,
+    #[prost(string, tag = "4")]
+    second_webhook_key: String,
 }
 
 impl Drop for Plain {
@@ -178,6 +182,7 @@ impl Drop for Plain {
         self.api_secret.zeroize();
         self.webhook_key.zeroize();
         self.webhook_token.zeroize();
+        self.second_webhook_key.zeroize();
     }
 }
 
@@ -187,6 +192,7 @@ fn encode(secrets: &AccountSecrets) -> Zeroizing<Vec<u8>> {
         api_secret: text(&secrets.api_secret),
         webhook_key: text(&secrets.webhook_key),
         webhook_token: text(&secrets.webhook_token),
+        second_webhook_key: text(&secrets.second_webhook_key),
     };
     Zeroizing::new(plain.encode_to_vec())
 }
@@ -198,5 +204,6 @@ fn decode(plain: &[u8]) -> Result<AccountSecrets, Error> {
         api_secret: secret(&mut plain.api_secret),
         webhook_key: secret(&mut plain.webhook_key),
         webhook_token: secret(&mut plain.webhook_token),
+        second_webhook_key: secret(&mut plain.second_webhook_key),
     })
 }

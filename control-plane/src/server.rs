@@ -8,6 +8,7 @@ use anyhow::Context as _;
 use muster_proto::internal::v1::claim_service_server::ClaimServiceServer;
 use muster_proto::internal::v1::directory_service_server::DirectoryServiceServer;
 use muster_proto::internal::v1::inquiry_service_server::InquiryServiceServer;
+use muster_proto::internal::v1::media_service_server::MediaServiceServer;
 use muster_proto::v1::access_service_server::AccessServiceServer;
 use muster_proto::v1::api_key_service_server::ApiKeyServiceServer;
 use muster_proto::v1::audit_service_server::AuditServiceServer;
@@ -27,6 +28,7 @@ use muster_runtime::access::table;
 use muster_runtime::bus::Bus;
 use muster_runtime::grpc::{self, MESSAGE_BYTES_MAX};
 use muster_runtime::health::{Health, HealthServer, HealthService, closing};
+use muster_runtime::objects::Objects;
 use muster_runtime::service::{node_name, stop_requested};
 use muster_runtime::supervise::Tasks;
 use muster_runtime::telemetry::rpc::RpcLayer;
@@ -89,6 +91,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let nudges = Arc::new(Nudges::default());
     let hours = config.sending_hours.window()?;
     let verifier = Verifier::new(&config.oidc, tasks.clone())?;
+    let objects = Objects::open(&config.media.store, &config.media.store_options)?;
     let api = Api {
         db: db.clone(),
         secrets: secrets.clone(),
@@ -97,6 +100,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         hours,
         tasks: tasks.clone(),
         verifier: verifier.clone(),
+        objects: objects.clone(),
     };
     let access = Access::new(db.clone(), &config.operator_key, verifier);
     let (health, service) = Health::new(&tasks).await;
@@ -114,6 +118,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         unconfirmed_alarm_share: config.unconfirmed_alarm_share,
         retention_days_max: config.retention_days_max,
         hours,
+        objects,
     };
     let serve = async {
         db.ready().await?;
@@ -192,6 +197,7 @@ async fn serve_internal(
         .add_service(health)
         .add_service(ClaimServiceServer::new(api.clone()))
         .add_service(InquiryServiceServer::new(api))
+        .add_service(MediaServiceServer::new(directory.clone()))
         .add_service(DirectoryServiceServer::new(directory));
     let stop = tasks.stop();
     tasks.spawn(async move {

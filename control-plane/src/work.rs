@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use muster_runtime::bus::Bus;
+use muster_runtime::objects::Objects;
 use muster_runtime::supervise::Tasks;
 
 use crate::db::Database;
@@ -18,6 +19,7 @@ mod facts;
 mod fold;
 mod inbound;
 mod measure;
+mod media;
 mod moves;
 mod nodes;
 mod numbers;
@@ -49,6 +51,7 @@ pub(crate) struct Context {
     pub(crate) retention_days_max: i32,
     /// The platform's hours.
     pub(crate) hours: Window,
+    pub(crate) objects: Objects,
 }
 
 /// Starts all loops.
@@ -77,4 +80,6 @@ pub(crate) fn start(context: &Context, tasks: &Tasks) {
     tasks.keep_running("purge", move || purge::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("retention", move || retention::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("erase media", move || media::run(c.clone()));
 }

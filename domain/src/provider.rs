@@ -68,6 +68,16 @@ impl Provider {
         }
     }
 
+    /// What stands behind a webhook's URL, as a fragment, so that the provider tries again where it is answered with a 5xx
+    /// or not at all. Of all providers Twilio alone has to be told: 5 times then, within 15 seconds. It keeps the
+    /// fragment to itself, and does not sign it.
+    pub const fn webhook_fragment(self) -> &'static str {
+        match self {
+            Self::Twilio => "#rc=5&rp=5xx,ct,rt",
+            Self::Telnyx | Self::Bandwidth | Self::Plivo | Self::Vonage | Self::Sinch => "",
+        }
+    }
+
     /// What an account consists of.
     pub const fn account_fields(self) -> AccountFields {
         let none =

@@ -53,7 +53,8 @@ impl Accounts {
     }
 }
 
-fn read(listed: Listed) -> Result<Account, Unanswered> {
+/// The account that the control-plane means.
+pub(crate) fn read(listed: Listed) -> Result<Account, Unanswered> {
     let provider = i16::try_from(listed.provider).ok().and_then(Provider::from_code);
     Ok(Account {
         id: id_from(&listed.account_id)
@@ -67,6 +68,7 @@ fn read(listed: Listed) -> Result<Account, Unanswered> {
             application_id: listed.application_id,
             api_secret: listed.api_secret.into(),
             webhook_key: listed.webhook_key.into(),
+            second_webhook_key: listed.second_webhook_key.into(),
             base_url: Some(listed.base_url).filter(|url| !url.is_empty()),
         },
     })

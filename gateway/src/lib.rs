@@ -4,15 +4,19 @@
 //! - It believes a webhook only with the provider's proof, checked over the raw bytes and the URL that we gave
 //!   the provider.
 //! - It shows a tenant's events only to that tenant.
+//! - It fetches the media of replies from where strangers say they are, and lets no stranger reach what is inside.
 //! - It opens no database and keeps nothing: it may be killed at any instant.
 
 mod account;
 pub mod config;
+mod count;
 mod events;
+mod media;
 mod metrics;
 mod webhook;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use muster_runtime::access::layer::AccessLayer;
@@ -26,7 +30,9 @@ use muster_runtime::telemetry::{Telemetry, admin};
 use muster_runtime::{access, grpc, service};
 
 use crate::account::Accounts;
+use crate::count::Counts;
 use crate::events::{EventServer, Watches};
+use crate::media::Fetcher;
 use crate::webhook::Webhooks;
 
 pub use crate::config::Config;
@@ -38,6 +44,7 @@ const EVENTS: Limits =
 /// A running gateway.
 pub struct Gateway {
     tasks: Tasks,
+    counts: Arc<Counts>,
     telemetry: Telemetry,
     /// Where webhooks are taken.
     pub webhooks: SocketAddr,
@@ -55,14 +62,26 @@ impl Gateway {
         let tasks = Tasks::default();
         let telemetry = Telemetry::start(&config.telemetry, "gateway", &node, &tasks)?;
         let bus = Bus::connect(&config.nats, &node, &tasks).await?;
-        let directory = Directory::new(config.control_plane.channel(&tasks)?);
+        let channel = config.control_plane.channel(&tasks)?;
+        let media = Arc::new(Fetcher::new(&config.media, channel.clone(), node.clone())?);
+        tasks.keep_running("fetch media", move || {
+            let media = media.clone();
+            async move { media.run().await }
+        });
+        let directory = Directory::new(channel);
+        let counts = Arc::new(Counts::default());
+        tasks.keep_running("log counts", {
+            let counts = counts.clone();
+            move || count::log(counts.clone())
+        });
         let webhooks = Webhooks::new(
             Accounts::new(directory.clone()),
             Events::start(bus.clone(), node.clone(), EVENTS, &tasks),
             &config.public_base_url,
+            counts.clone(),
         );
         let watches = Watches::new(bus, config.grpc.watches_max, config.grpc.held_bytes_max, tasks.clone());
-        let webhooks = webhook::listen(&config.webhooks, webhooks, &tasks).await?;
+        let webhooks = webhook::listen(&config.webhooks, webhooks, counts.clone(), &tasks).await?;
         // Last, because it says that the gateway serves.
         let callers = Callers::new(directory);
         let (health, service) = Health::new(&tasks).await;
@@ -70,12 +89,13 @@ impl Gateway {
         let grpc = serve_grpc(&config.grpc, watches, callers, service, &tasks).await?;
         health.serving().await;
         tracing::info!(node, "the gateway is working");
-        Ok(Self { tasks, telemetry, webhooks, grpc })
+        Ok(Self { tasks, counts, telemetry, webhooks, grpc })
     }
 
     /// Stops listening, ends event streams, and answers the webhooks that are open.
     pub async fn drain(self) {
         self.tasks.drain().await;
+        self.counts.log();
         self.telemetry.end().await;
     }
 }

@@ -13,6 +13,8 @@ use muster_runtime::telemetry::metrics::{SECONDS, counter, meter, seconds};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
 
+use crate::count::Fate;
+
 static METRICS: LazyLock<Metrics> = LazyLock::new(Metrics::new);
 
 struct Metrics {
@@ -53,36 +55,6 @@ impl Metrics {
     }
 }
 
-/// What became of a webhook.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Fate {
-    /// It was believed, and JetStream has what it told.
-    Accepted,
-    /// It was for an account that there is not.
-    Unknown,
-    /// It came without the provider's proof.
-    Forged,
-    /// It was proven, and not in the provider's form.
-    Unreadable,
-    /// It was too large or too slow.
-    Unreceived,
-    /// It was answered with 503: JetStream or the control-plane did not answer in time.
-    Unavailable,
-}
-
-impl Fate {
-    fn name(self) -> &'static str {
-        match self {
-            Self::Accepted => "accepted",
-            Self::Unknown => "unknown",
-            Self::Forged => "forged",
-            Self::Unreadable => "unreadable",
-            Self::Unreceived => "unreceived",
-            Self::Unavailable => "unavailable",
-        }
-    }
-}
-
 /// A request was answered, on a route of ours or on none.
 pub(crate) fn request(
     method: &Method,
@@ -113,9 +85,22 @@ pub(crate) fn webhook(provider: Option<Provider>, kind: &'static str, fate: Fate
     let attributes = [
         KeyValue::new("provider", provider.map_or("none", Provider::name)),
         KeyValue::new("webhook", kind),
-        KeyValue::new("result", fate.name()),
+        KeyValue::new("result", became(fate)),
     ];
     METRICS.webhooks.add(1, &attributes);
+}
+
+/// What became of a webhook, as far as somebody has to act on it; the log is more precise.
+fn became(fate: Fate) -> &'static str {
+    match fate {
+        Fate::Accepted | Fate::Misdirected => "accepted",
+        Fate::Unreadable => "unreadable",
+        Fate::Unknown => "unknown",
+        Fate::Unsigned | Fate::WrongSignature | Fate::Stale | Fate::WrongAccount => "forged",
+        Fate::TooLarge | Fate::TooSlow | Fate::Broken => "unreceived",
+        Fate::Unavailable => "unavailable",
+        Fate::Crowded => "crowded",
+    }
 }
 
 /// JetStream has what a provider told.
@@ -128,7 +113,7 @@ pub(crate) fn told(provider: Provider, event: &Event) {
             METRICS.receipts.add(1, &[provider, KeyValue::new("result", result(receipt)), class]);
         }
         Some(Kind::Inbound(_)) => METRICS.replies.add(1, &[provider]),
-        Some(Kind::Outcome(_)) | None => {}
+        Some(Kind::Outcome(_) | Kind::Unreadable(_)) | None => {}
     }
 }
 

@@ -29,3 +29,9 @@ impl fmt::Debug for internal::v1::GetWebhookAccountRequest {
         f.debug_struct("GetWebhookAccountRequest").finish_non_exhaustive()
     }
 }
+
+impl fmt::Debug for internal::v1::Medium {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Medium").field("medium_id", &self.medium_id).finish_non_exhaustive()
+    }
+}

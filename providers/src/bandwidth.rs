@@ -12,12 +12,13 @@ use std::borrow::Cow;
 
 use bytes::Bytes;
 use http::header::AUTHORIZATION;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use crate::ask::{JSON, post, segment};
 use crate::credentials::basic;
@@ -53,6 +54,10 @@ impl Adapter for Bandwidth {
         Correlation::Reference
     }
 
+    fn signs_the_url(&self) -> bool {
+        false
+    }
+
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
         let expiration = rfc3339(text.now_s.saturating_add(text.validity_s.max(1).into()));
         let send = Send {
@@ -79,27 +84,31 @@ impl Adapter for Bandwidth {
         refused(status, headers, code(body))
     }
 
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
+    fn prove(&self, _: &Account, key: &SecretString, request: &WebhookRequest<'_>) -> Result<(), Forged> {
         let told = request.headers.get(AUTHORIZATION).ok_or(Forged::Unsigned)?;
-        let (user, password) =
-            account.webhook_key.expose_secret().split_once(':').ok_or(Forged::WrongSignature)?;
+        let (user, password) = key.expose_secret().split_once(':').ok_or(Forged::WrongSignature)?;
         let ours = basic(user, &password.into()).map_err(|_| Forged::WrongSignature)?;
-        if is_same(told.as_bytes(), ours.as_bytes()) {
-            Ok(Verified::new(request))
-        } else {
-            Err(Forged::WrongSignature)
-        }
+        if is_same(told.as_bytes(), ours.as_bytes()) { Ok(()) } else { Err(Forged::WrongSignature) }
     }
 
-    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
-        let events: Vec<Event<'_>> = serde_json::from_slice(request.request().body)
-            .map_err(|_| Unreadable("not the JSON of a list of events"))?;
-        let read = |event: Event<'_>| match event.message.direction.as_ref() {
-            "in" => reply(&event),
-            "out" => receipt(&event),
-            _ => Err(Unreadable("neither in nor out")),
+    fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>> {
+        let body = request.request().body;
+        if let Ok(events) = serde_json::from_slice::<Vec<Event<'_>>>(body) {
+            return events.iter().map(event).collect();
+        }
+        // One that is not in the form hides none of the others.
+        let Ok(events) = serde_json::from_slice::<Vec<Value>>(body) else {
+            return vec![Err(Unreadable("not the JSON of a list of events"))];
         };
-        events.into_iter().map(read).collect()
+        let read = |told: &Value| {
+            let read = Event::deserialize(told).map_err(|_| Unreadable("not the JSON of an event"))?;
+            event(&read)
+        };
+        events.iter().map(read).collect()
+    }
+
+    fn media_authorization(&self, account: &Account, url: &Uri) -> Result<Option<HeaderValue>, http::Error> {
+        if account.is_host_of(url, BASE_URL) { authorization(account).map(Some) } else { Ok(None) }
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {
@@ -208,6 +217,14 @@ fn code(body: &[u8]) -> Option<Code> {
         codes::verdict_of_fields(refusal.field_errors.iter().map(|error| error.field_name.as_ref()))
             .or_else(|| verdict(&refusal.r#type));
     Some(Code { verdict, text: refusal.r#type.into_owned() })
+}
+
+fn event(event: &Event<'_>) -> Result<WebhookEvent, Unreadable> {
+    match event.message.direction.as_ref() {
+        "in" => reply(event),
+        "out" => receipt(event),
+        _ => Err(Unreadable("neither in nor out")),
+    }
 }
 
 fn receipt(event: &Event<'_>) -> Result<WebhookEvent, Unreadable> {

@@ -26,11 +26,12 @@ mod vonage;
 pub mod webhook;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::error::SendError;
 use muster_domain::phone::PhoneNumber;
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
+use secrecy::SecretString;
 
 pub use account::Account;
 pub use inquiry::{AskedBy, Finding, Inquiries, Inquiry};
@@ -111,6 +112,10 @@ pub trait Adapter: Send + Sync {
     /// How its receipts say which text they are about.
     fn correlation(&self) -> Correlation;
 
+    /// Whether the proof of a webhook covers the URL it came to: if not, whoever has one genuine webhook can send it to
+    /// the URL of another text.
+    fn signs_the_url(&self) -> bool;
+
     /// The one HTTP request that sends `text`. Its URI is absolute.
     ///
     /// # Errors
@@ -120,17 +125,44 @@ pub trait Adapter: Send + Sync {
     /// What the provider's answer means.
     fn answer(&self, status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Answer;
 
-    /// Proves that a webhook comes from the provider, over the raw bytes and the public URL it was sent to.
+    /// Whether a webhook comes from the provider, over the raw bytes and the public URL it was sent to, where `key` is
+    /// what the account's webhooks are verified with.
     ///
     /// # Errors
     /// [`Forged`] where the proof is missing, wrong or too old.
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged>;
+    fn prove(
+        &self,
+        account: &Account,
+        key: &SecretString,
+        request: &WebhookRequest<'_>,
+    ) -> Result<(), Forged>;
 
-    /// The receipts and replies in a verified webhook.
+    /// Proves that a webhook comes from the provider, with any key of the account.
     ///
     /// # Errors
-    /// [`Unreadable`] where it is not in the provider's form.
-    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable>;
+    /// [`Forged`] where the proof is missing, wrong or too old; of several keys, as the one says whose signature fits.
+    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
+        let mut forged = Forged::WrongSignature;
+        for key in account.webhook_keys() {
+            match self.prove(account, key, &request) {
+                Ok(()) => return Ok(Verified::new(request)),
+                Err(Forged::WrongSignature) => {}
+                Err(other) => forged = other,
+            }
+        }
+        Err(forged)
+    }
+
+    /// The receipts and replies in a verified webhook; [`Unreadable`] for each that is not in the provider's form, so
+    /// that it hides none of the others.
+    fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>>;
+
+    /// The `Authorization` that the fetch of a reply's medium at `url` takes: on the provider's own host, where it asks for
+    /// any. Nobody else ever gets it.
+    ///
+    /// # Errors
+    /// Where the account's credentials cannot be on the wire.
+    fn media_authorization(&self, account: &Account, url: &Uri) -> Result<Option<HeaderValue>, http::Error>;
 
     /// What it can be asked about a text; `None` where nothing.
     fn inquiries(&self) -> Option<&dyn Inquiries>;

@@ -16,6 +16,22 @@ pub struct Reference {
     pub attempt: u16,
 }
 
+impl Reference {
+    /// It as the query of a callback URL.
+    pub fn query(self) -> String {
+        format!("m={}&a={}", self.message, self.attempt)
+    }
+
+    /// Reads the query of a callback URL. `None` where it names no attempt that may have been made: the message alone
+    /// does not say what a receipt is evidence of.
+    pub fn in_query(query: &str) -> Option<Self> {
+        let value = |name| query.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='));
+        let message = Uuid::try_parse(value("m")?).ok()?;
+        let attempt = value("a")?.parse().ok().filter(|attempt| (1..=ATTEMPTS_MAX).contains(attempt))?;
+        Some(Self { message, attempt })
+    }
+}
+
 /// The text is no reference of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("no reference of ours")]
@@ -52,6 +68,23 @@ mod tests {
         }
         let longest = Reference { message: Uuid::max(), attempt: u16::MAX }.to_string();
         assert_eq!(longest.len(), 38);
+    }
+
+    #[test]
+    fn a_query_says_the_message_and_the_attempt_or_neither() {
+        let message = Uuid::from_u128(7);
+        let found = |attempt| Some(Reference { message, attempt });
+        let in_query = |query: &str| Reference::in_query(query);
+        assert_eq!(in_query(&Reference { message, attempt: 2 }.query()), found(2));
+        assert_eq!(in_query(&format!("bodySHA256=00&a=2&m={message}")), found(2));
+        assert_eq!(in_query(&format!("m={message}&a={ATTEMPTS_MAX}")), found(ATTEMPTS_MAX));
+        for unreadable in ["", "m=", "m=7&a=x", "m=7&a=1", "mm=7", "a", "a=1"] {
+            assert_eq!(in_query(unreadable), None, "{unreadable}");
+        }
+        let beyond = format!("&a={}", ATTEMPTS_MAX + 1);
+        for attempt in ["", "&a", "&a=", "&a=0", "&a=-1", "&a=x", "&a=1.0", "&a=65536", "&a=1%00", &beyond] {
+            assert_eq!(in_query(&format!("m={message}{attempt}")), None, "{attempt}");
+        }
     }
 
     #[test]

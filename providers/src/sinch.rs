@@ -18,8 +18,9 @@ mod webhook;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::provider::Provider;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use self::codes::code;
@@ -53,6 +54,10 @@ impl Adapter for Sinch {
         Correlation::CallbackUrl
     }
 
+    fn signs_the_url(&self) -> bool {
+        false
+    }
+
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
         let mut body = Vec::with_capacity(384 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::of(text)?).expect("strings and lists always serialize");
@@ -70,13 +75,21 @@ impl Adapter for Sinch {
         refused(status, headers, refusal.as_ref().map(code))
     }
 
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
-        signature::verify(account, &request)?;
-        Ok(Verified::new(request))
+    fn prove(&self, _: &Account, key: &SecretString, request: &WebhookRequest<'_>) -> Result<(), Forged> {
+        signature::verify(key, request)
     }
 
-    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
-        webhook::event(request.request().body).map(|event| vec![event])
+    fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>> {
+        vec![webhook::event(request.request().body)]
+    }
+
+    fn media_authorization(
+        &self,
+        _account: &Account,
+        _url: &Uri,
+    ) -> Result<Option<HeaderValue>, http::Error> {
+        // Its links are open.
+        Ok(None)
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {

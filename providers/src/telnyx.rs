@@ -9,11 +9,11 @@ mod numbers;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
 use crate::ask::{JSON, post};
@@ -23,8 +23,8 @@ use crate::refusal::{Code, Verdict, accepted, refused};
 use crate::signature::ed25519_fits;
 use crate::webhook::phone_number;
 use crate::{
-    Account, Adapter, Answer, Correlation, Forged, Inquiries, LookUps, Numbers, Text, Unreadable, Verified,
-    WebhookEvent, WebhookRequest,
+    Account, Adapter, Answer, Correlation, Forged, Inquiries, LookUps, Numbers, Reference, Text, Unreadable,
+    Verified, WebhookEvent, WebhookRequest,
 };
 
 use self::codes::verdict;
@@ -49,6 +49,10 @@ impl Adapter for Telnyx {
         Correlation::CallbackUrl
     }
 
+    fn signs_the_url(&self) -> bool {
+        false
+    }
+
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
         let mut body = Vec::with_capacity(256 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::from(text)).expect("strings and lists always serialize");
@@ -65,7 +69,7 @@ impl Adapter for Telnyx {
         refused(status, headers, code(body))
     }
 
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
+    fn prove(&self, _: &Account, key: &SecretString, request: &WebhookRequest<'_>) -> Result<(), Forged> {
         let header = |name| request.headers.get(name).ok_or(Forged::Unsigned);
         let signature = header("telnyx-signature-ed25519")?;
         let timestamp = header("telnyx-timestamp")?.to_str().map_err(|_| Forged::WrongSignature)?;
@@ -74,22 +78,24 @@ impl Adapter for Telnyx {
             return Err(Forged::Stale);
         }
         let message = [timestamp.as_bytes(), b"|", request.body].concat();
-        if ed25519_fits(account.webhook_key.expose_secret(), &message, signature.as_bytes()) {
-            Ok(Verified::new(request))
+        if ed25519_fits(key.expose_secret(), &message, signature.as_bytes()) {
+            Ok(())
         } else {
             Err(Forged::WrongSignature)
         }
     }
 
-    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
-        let webhook: Webhook<'_> = serde_json::from_slice(request.request().body)
-            .map_err(|_| Unreadable("not the JSON of a message event"))?;
-        let Event { event_type, payload } = webhook.data;
-        let event = match event_type.as_ref() {
-            "message.received" => reply(payload)?,
-            _ => receipt(payload)?,
-        };
-        Ok(vec![event])
+    fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>> {
+        vec![event(request.request().body)]
+    }
+
+    fn media_authorization(
+        &self,
+        _account: &Account,
+        _url: &Uri,
+    ) -> Result<Option<HeaderValue>, http::Error> {
+        // Its links are open, and end after 30 days.
+        Ok(None)
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {
@@ -162,6 +168,24 @@ struct ErrorCode<'a> {
 struct Webhook<'a> {
     #[serde(borrow)]
     data: Event<'a>,
+    #[serde(borrow)]
+    meta: Option<Meta<'a>>,
+}
+
+/// How the webhook was sent.
+#[derive(Deserialize)]
+struct Meta<'a> {
+    /// The URL that it was sent to: the one place where Telnyx signs it.
+    #[serde(borrow)]
+    delivered_to: Option<Cow<'a, str>>,
+}
+
+impl Meta<'_> {
+    /// The text whose callback that URL is.
+    fn reference(&self) -> Option<Reference> {
+        let (_, query) = self.delivered_to.as_deref()?.split_once('?')?;
+        Reference::in_query(query)
+    }
 }
 
 #[derive(Deserialize)]
@@ -196,13 +220,23 @@ struct Medium<'a> {
     url: Cow<'a, str>,
 }
 
-fn receipt(payload: Payload<'_>) -> Result<WebhookEvent, Unreadable> {
+fn event(body: &[u8]) -> Result<WebhookEvent, Unreadable> {
+    let webhook: Webhook<'_> =
+        serde_json::from_slice(body).map_err(|_| Unreadable("not the JSON of a message event"))?;
+    let Event { event_type, payload } = webhook.data;
+    match event_type.as_ref() {
+        "message.received" => reply(payload),
+        _ => receipt(payload, webhook.meta.as_ref().and_then(Meta::reference)),
+    }
+}
+
+fn receipt(payload: Payload<'_>, reference: Option<Reference>) -> Result<WebhookEvent, Unreadable> {
     let state = payload.to.first().and_then(|to| to.status.as_deref());
     let state = state.ok_or(Unreadable("no state of the recipient"))?;
     let error = payload.errors.iter().flatten().next();
     let fact = fact(state, error.map(|error| error.code.as_ref()));
     let provider_message_id = edge::webhook_message_id(&payload.id)?;
-    Ok(WebhookEvent::Receipt { reference: None, fact, provider_message_id, state: edge::state(state) })
+    Ok(WebhookEvent::Receipt { reference, fact, provider_message_id, state: edge::state(state) })
 }
 
 /// What a state means, in receipts and in messages. `None`: Telnyx does not document it.

@@ -9,11 +9,11 @@ mod numbers;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::ask::{FORM, post, segment};
@@ -49,6 +49,10 @@ impl Adapter for Twilio {
         Correlation::CallbackUrl
     }
 
+    fn signs_the_url(&self) -> bool {
+        true
+    }
+
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
         let url = format!("{}/Messages.json", url(account));
         post(url, authorization(account)?, FORM, form(text))
@@ -64,13 +68,18 @@ impl Adapter for Twilio {
         refused(status, headers, if status.is_success() { None } else { code(body) })
     }
 
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
+    fn prove(
+        &self,
+        account: &Account,
+        key: &SecretString,
+        request: &WebhookRequest<'_>,
+    ) -> Result<(), Forged> {
         let signature = request.headers.get("x-twilio-signature").ok_or(Forged::Unsigned)?.as_bytes();
-        let hmac = Hmac::sha1(account.webhook_key.expose_secret().as_bytes());
+        let hmac = Hmac::sha1(key.expose_secret().as_bytes());
         if let Some(hex) = body_sha256(request.url) {
             // A body that is no form is not in the signed string itself: its hash, in the URL, is.
             let genuine = signed_by(&hmac, request.url, "", signature) && sha256_hex_fits(request.body, hex);
-            return if genuine { Ok(Verified::new(request)) } else { Err(Forged::WrongSignature) };
+            return if genuine { Ok(()) } else { Err(Forged::WrongSignature) };
         }
         let parameters = parameters(request.body);
         if !signed_by(&hmac, request.url, &signed_parameters(&parameters), signature) {
@@ -79,18 +88,15 @@ impl Adapter for Twilio {
         if value(&parameters, "AccountSid") != Some(&account.account_sid) {
             return Err(Forged::WrongAccount);
         }
-        Ok(Verified::new(request))
+        Ok(())
     }
 
-    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
-        let parameters = parameters(request.request().body);
-        let id = value(&parameters, "MessageSid").ok_or(Unreadable("no MessageSid"))?;
-        let id = edge::webhook_message_id(id)?;
-        let event = match value(&parameters, "MessageStatus") {
-            Some(state) => receipt(id, state, &parameters),
-            None => reply(id, &parameters)?,
-        };
-        Ok(vec![event])
+    fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>> {
+        vec![event(&parameters(request.request().body))]
+    }
+
+    fn media_authorization(&self, account: &Account, url: &Uri) -> Result<Option<HeaderValue>, http::Error> {
+        if account.is_host_of(url, BASE_URL) { authorization(account).map(Some) } else { Ok(None) }
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {
@@ -202,6 +208,15 @@ fn body_sha256(url: &str) -> Option<&str> {
     query.split('&').find_map(|pair| pair.strip_prefix("bodySHA256="))
 }
 
+fn event(parameters: &Parameters<'_>) -> Result<WebhookEvent, Unreadable> {
+    let id = value(parameters, "MessageSid").ok_or(Unreadable("no MessageSid"))?;
+    let id = edge::webhook_message_id(id)?;
+    match value(parameters, "MessageStatus") {
+        Some(state) => Ok(receipt(id, state, parameters)),
+        None => reply(id, parameters),
+    }
+}
+
 fn receipt(provider_message_id: String, state: &str, parameters: &Parameters<'_>) -> WebhookEvent {
     let fact = fact(state, value(parameters, "ErrorCode"));
     WebhookEvent::Receipt { reference: None, fact, provider_message_id, state: edge::state(state) }
@@ -225,13 +240,16 @@ fn receipt_error(state: &str, code: Option<&str>) -> SendError {
     SendError { class, code: code.to_owned() }
 }
 
+/// Every reply has a body, if an empty one. What has neither state nor body may be a webhook of which somebody moved a
+/// letter from a value into its name: Twilio signs them without a mark in between.
 fn reply(provider_message_id: String, parameters: &Parameters<'_>) -> Result<WebhookEvent, Unreadable> {
+    let body = value(parameters, "Body").ok_or(Unreadable("neither MessageStatus nor Body"))?;
     let phone = |name, why| value(parameters, name).and_then(phone_number).ok_or(Unreadable(why));
     let media = Media::of(media_urls(parameters).into_iter());
     Ok(WebhookEvent::Reply {
         from: phone("From", "From is no phone number")?,
         to: phone("To", "To is no phone number")?,
-        body: edge::body(value(parameters, "Body").unwrap_or_default()),
+        body: edge::body(body),
         media_urls: media.urls,
         media_dropped: media.dropped,
         provider_message_id,

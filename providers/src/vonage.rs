@@ -20,9 +20,10 @@ mod webhook;
 use std::borrow::Cow;
 
 use bytes::Bytes;
-use http::{HeaderMap, Request, StatusCode};
+use http::{HeaderMap, HeaderValue, Request, StatusCode, Uri};
 use muster_domain::phone::PhoneNumber;
 use muster_domain::provider::Provider;
+use secrecy::SecretString;
 use serde::{Deserialize, Serialize};
 
 use self::codes::code_in;
@@ -58,6 +59,10 @@ impl Adapter for Vonage {
         Correlation::CallbackUrl
     }
 
+    fn signs_the_url(&self) -> bool {
+        false
+    }
+
     fn request(&self, account: &Account, text: &Text<'_>) -> Result<Request<Bytes>, http::Error> {
         let mut body = Vec::with_capacity(320 + text.body.len() + text.status_callback.len());
         serde_json::to_writer(&mut body, &Send::from(text)).expect("strings and lists always serialize");
@@ -75,13 +80,27 @@ impl Adapter for Vonage {
         refused(status, headers, code_in(body))
     }
 
-    fn verify<'a>(&self, account: &Account, request: WebhookRequest<'a>) -> Result<Verified<'a>, Forged> {
-        jwt::verify(account, &request)?;
-        Ok(Verified::new(request))
+    fn prove(
+        &self,
+        account: &Account,
+        key: &SecretString,
+        request: &WebhookRequest<'_>,
+    ) -> Result<(), Forged> {
+        jwt::verify(account, key, request)
     }
 
-    fn events(&self, request: &Verified<'_>) -> Result<Vec<WebhookEvent>, Unreadable> {
-        webhook::event(request.request().body).map(|event| vec![event])
+    fn events(&self, request: &Verified<'_>) -> Vec<Result<WebhookEvent, Unreadable>> {
+        vec![webhook::event(request.request().body)]
+    }
+
+    fn media_authorization(
+        &self,
+        _account: &Account,
+        _url: &Uri,
+    ) -> Result<Option<HeaderValue>, http::Error> {
+        // Its links are open, and end after two days. Those of accounts that have them secured take the token of an
+        // application, which we do not have.
+        Ok(None)
     }
 
     fn inquiries(&self) -> Option<&dyn Inquiries> {

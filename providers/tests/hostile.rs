@@ -67,7 +67,7 @@ fn told(provider: Provider, body: &[u8]) -> Result<Vec<WebhookEvent>, Unreadable
     };
     let request = WebhookRequest { url: "", headers: &headers, body, now_s: NOW_S };
     let verified = adapter(provider).verify(&account(), request).expect("a genuine webhook");
-    adapter(provider).events(&verified)
+    adapter(provider).events(&verified).into_iter().collect()
 }
 
 #[test]

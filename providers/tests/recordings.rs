@@ -104,7 +104,7 @@ impl Recorded {
             application_id: given(fields.application_id, "93de2206-9669-4e07-948d-329f4b722ee2"),
             api_secret: secret.into(),
             webhook_key: secret.into(),
-            base_url: None,
+            ..Account::default()
         }
     }
 

@@ -57,7 +57,7 @@ pub fn message_of(event: &Event) -> Option<Uuid> {
     match event.kind.as_ref()? {
         Kind::Outcome(outcome) => id_from(&outcome.message_id),
         Kind::Receipt(receipt) => id_from(&receipt.message_id),
-        Kind::Inbound(_) => None,
+        Kind::Inbound(_) | Kind::Unreadable(_) => None,
     }
 }
 

@@ -10,6 +10,7 @@ use muster_proto::internal::v1::Account as Listed;
 use muster_providers::{Adapter, Reference};
 use muster_runtime::clock;
 use muster_runtime::directory::{ACCOUNT_AGE_MAX, Directory, Kept, Unanswered};
+use secrecy::SecretString;
 use uuid::Uuid;
 
 use crate::window::Window;
@@ -29,8 +30,9 @@ pub(crate) struct Account {
 
 impl Account {
     /// Where the receipts of a message's attempt go.
-    pub(crate) fn status_callback(&self, Reference { message, attempt }: Reference) -> String {
-        format!("{}?m={message}&a={attempt}", self.callback)
+    pub(crate) fn status_callback(&self, reference: Reference) -> String {
+        let fragment = self.adapter.provider().webhook_fragment();
+        format!("{}?{}{fragment}", self.callback, reference.query())
     }
 }
 
@@ -90,6 +92,8 @@ fn read(listed: Listed, public_base_url: &str) -> Result<Account, Unanswered> {
             application_id: listed.application_id,
             api_secret: listed.api_secret.into(),
             webhook_key: listed.webhook_key.into(),
+            // Sender nodes take no webhooks.
+            second_webhook_key: SecretString::default(),
             base_url: Some(listed.base_url).filter(|url| !url.is_empty()),
         },
     })

@@ -21,6 +21,7 @@ use tonic::{Code, Status};
 use tonic_types::StatusExt as _;
 
 use self::call::{Rpc, rpcs};
+use self::own::{admitted, is_others};
 use self::people::{Person, own_role, strangers};
 use self::resources::{World, nobodys, with_id};
 use crate::scene::{self, WITHIN};
@@ -165,7 +166,8 @@ impl Walk {
         }
         if !rpc.rule.changes {
             let answer = self.call(rpc, person, &Self::names_in(&self.own, rpc.rule)).await?;
-            let fault = answer.err().map(|status| format!("a look at one's own is refused: {status:?}"));
+            let refused = answer.err().filter(|status| !is_others(rpc.rule, person, status));
+            let fault = refused.map(|status| format!("a look at one's own is refused: {status:?}"));
             cells.push(self.cell(rpc, person, Kind::Read, fault));
         }
         Ok(cells)
@@ -310,13 +312,6 @@ impl Walk {
 
 fn may(rule: &Rule, person: &Person) -> bool {
     rule.needs != Needs::Nothing && person.caller.is_some_and(|caller| rule.needs.met_by(caller))
-}
-
-/// What is wrong with the answer to a call that had to be let in.
-fn admitted(outcome: Result<(), Status>) -> Option<String> {
-    let status = outcome.err()?;
-    let kept_out = [Code::Unauthenticated, Code::PermissionDenied].contains(&status.code());
-    (kept_out || FAULTS.contains(&status.code())).then(|| format!("not let in: {status:?}"))
 }
 
 /// Demands that no call went wrong, and that each rpc was asked everything that can be asked of it.

@@ -4,7 +4,7 @@ use anyhow::{Context, Result, ensure};
 use async_nats::jetstream::{self, stream};
 use bytes::Bytes;
 use muster_proto::internal::v1::event::Kind;
-use muster_proto::internal::v1::{Event, EventFrame, FactKind, Inbound, Outcome};
+use muster_proto::internal::v1::{Event, EventFrame, FactKind, Inbound, Outcome, Receipt};
 use muster_proto::v1::{CampaignMode, ListPhoneNumbersRequest, MessageStatus, PhoneNumber, Provider};
 use muster_provider_sim::behaviour::Behaviour;
 use muster_provider_sim::control::InboundSpec;
@@ -63,6 +63,50 @@ async fn an_event_that_the_database_refuses_is_set_aside_alone() -> Result<()> {
     let bodies: Vec<&str> = replies.iter().map(|reply| reply.body.as_str()).collect();
     ensure!(bodies == ["before", "and after", "STOP"], "{bodies:?}");
     let row = stack.sql().await?.query_one("SELECT count(*) FROM rejected_events", &[]).await?;
+    ensure!(row.get::<_, i64>(0) == 1);
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_url_that_nobody_signed_is_not_believed_against_the_providers_own_id() -> Result<()> {
+    let stack = scene::stack(Behaviour { receipt_loss_share: 1.0, ..scene::quick() }).await?;
+    let (organization, list) = scene::organization(&stack, Provider::Telnyx, 2).await?;
+    let campaign = scene::broadcast(&stack, &organization, &list).await?;
+    let messages = organization.client.list_messages(&organization.tenant, &campaign).await?;
+    let texts: Vec<&str> = messages.iter().map(|message| message.name.as_str()).collect();
+    let mut told = Vec::new();
+    for text in &texts {
+        let accepted = stack.simulator.accepted(Uuid::from_slice(&id(text)?)?).await?;
+        told.push(accepted.first().context("it was accepted")?.provider_id.clone());
+    }
+    // Telnyx says of the first text that it was delivered; somebody sends that to the URL of the second, as if Telnyx had
+    // not signed where it was to go.
+    for (by_url_alone, text, provider_id, delivered) in [
+        (true, texts[1], &told[0], 0),
+        (true, texts[1], &told[1], 1),
+        (false, texts[0], &"another".to_owned(), 2),
+    ] {
+        let receipt = Receipt {
+            message_id: id(text)?,
+            attempt: 1,
+            fact: FactKind::ReceiptDelivered.into(),
+            provider_message_id: provider_id.clone(),
+            by_url_alone,
+            ..Receipt::default()
+        };
+        let event = Event {
+            time_us: 1_700_000_000_000_000,
+            tenant_id: id(&organization.tenant)?,
+            kind: Some(Kind::Receipt(receipt)),
+        };
+        let frame = EventFrame { node: "nobody".to_owned(), events: vec![event] };
+        let subject = format!("{}.events", stack.endpoints.nats_prefix);
+        jetstream(&stack).await?.publish(subject, frame.encode_to_vec().into()).await?.await?;
+        stack.events_are_projected(WITHIN).await?;
+        let found = scene::count(&organization, &campaign, MessageStatus::Delivered).await?;
+        ensure!(found == delivered, "{found} delivered, not {delivered}");
+    }
+    let row = stack.sql().await?.query_one("SELECT count(*) FROM unmatched_receipts", &[]).await?;
     ensure!(row.get::<_, i64>(0) == 1);
     Ok(())
 }

@@ -27,7 +27,7 @@ fn id(name: &str) -> Result<Uuid> {
 }
 
 /// Makes everything of a tenant older, as if so many hours had gone by; the retention looks at it again.
-async fn age(stack: &Stack, tenant: &str, hours: u32) -> Result<()> {
+pub(crate) async fn age(stack: &Stack, tenant: &str, hours: u32) -> Result<()> {
     let (tenant, age) = (id(tenant)?, format!("interval '{hours} hours'"));
     let mut sql = format!("UPDATE tenants SET erase_look_time = NULL WHERE id = '{tenant}';");
     for (table, times) in [
@@ -46,7 +46,7 @@ async fn age(stack: &Stack, tenant: &str, hours: u32) -> Result<()> {
 }
 
 /// Waits until nothing of a tenant is left to erase.
-async fn looked_at(stack: &Stack, tenant: &str) -> Result<()> {
+pub(crate) async fn looked_at(stack: &Stack, tenant: &str) -> Result<()> {
     let (sql, tenant) = (stack.sql().await?, id(tenant)?);
     let query = "SELECT erase_look_time IS NOT NULL FROM tenants WHERE id = $1";
     let looked = async || Ok(sql.query_one(query, &[&tenant]).await?.get::<_, bool>(0).then_some(()));
@@ -59,7 +59,7 @@ async fn ended(organization: &Organization, campaign: &str) -> Result<()> {
     wait::until("the campaign to be over", WITHIN, over).await
 }
 
-async fn keep_for(organization: &Organization, days: i32) -> Result<Tenant> {
+pub(crate) async fn keep_for(organization: &Organization, days: i32) -> Result<Tenant> {
     let settings = Some(TenantSettings { retention_days: days, ..TenantSettings::default() });
     let wanted = Tenant { name: organization.tenant.clone(), settings, ..Tenant::default() };
     organization.client.update_tenant(wanted, &["settings.retention_days"]).await
@@ -145,11 +145,9 @@ async fn what_stays(life: &Life) -> Result<String> {
         }
     }
     for reply in client.list_replies(tenant).await? {
-        let (from, body, media_urls) = Default::default();
-        seen += &format!(
-            "{:#?}",
-            Reply { from, body, media_urls, receive_time: None, erase_time: None, ..reply }
-        );
+        let (from, body, media_urls, media, conversation) = Default::default();
+        let times = Reply { receive_time: None, erase_time: None, ..reply };
+        seen += &format!("{:#?}", Reply { from, body, media_urls, media, conversation, ..times });
     }
     let list = client.contact_list(&life.list).await?;
     seen += &format!("{:#?}", ContactList { erase_time: None, ..list });
@@ -172,7 +170,9 @@ async fn what_is_personal(life: &Life) -> Result<Vec<(String, bool)>> {
         }
     }
     for reply in client.list_replies(tenant).await? {
-        seen.push((reply.from + &reply.body + &reply.media_urls.concat(), reply.erase_time.is_some()));
+        let media: String = reply.media.into_iter().map(|medium| medium.name).collect();
+        let said = reply.from + &reply.body + &reply.media_urls.concat() + &media;
+        seen.push((said + &reply.conversation, reply.erase_time.is_some()));
     }
     for row in client.list_rejected_rows(&life.list).await? {
         seen.push((row.row, row.erase_time.is_some()));

@@ -337,8 +337,8 @@ WITH crowd AS (
     INSERT INTO message_states (message_id, tenant_id, campaign_id, update_time, expire_time, status, attempt)
     SELECT id, tenant_id, $1, now(), now() + interval '4 hours', 2, 1 FROM crowd
 ), talk AS (
-    INSERT INTO conversations (tenant_id, phone, number_phone, texter, update_time)
-    SELECT tenant_id, phone, number_phone, '', now() FROM crowd
+    INSERT INTO conversations (tenant_id, phone, number_phone, texter, update_time, id)
+    SELECT tenant_id, phone, number_phone, '', now(), gen_random_uuid() FROM crowd
 )
 INSERT INTO queue (campaign_id, number_id, message_id, tenant_id, segments, attempt, due_time, expire_time)
 SELECT $1, number_id, id, tenant_id, 1, 1, now() - interval '1 hour', now() + interval '4 hours' FROM crowd";

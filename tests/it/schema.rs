@@ -16,7 +16,8 @@ const DATABASE: &str = "schema_story";
 const APP: &str = "muster_app";
 const SYSTEM: &str = "muster_system";
 /// Tables that belong to no tenant. A new one is put here on purpose or gets a tenant_id.
-const SYSTEM_TABLES: [&str; 4] = ["claim_batches", "order_frames", "projections", "refinery_schema_history"];
+const SYSTEM_TABLES: [&str; 5] =
+    ["claim_batches", "erased_objects", "order_frames", "projections", "refinery_schema_history"];
 
 /// A connection to the migrated database in this role.
 async fn connect(role: &str) -> Result<Client> {

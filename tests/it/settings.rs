@@ -4,7 +4,7 @@ use anyhow::{Result, ensure};
 use muster_tests::binaries;
 
 /// What the control-plane needs beside its keys; nothing of it is there.
-const OTHERS: [(&str, &str); 9] = [
+const OTHERS: [(&str, &str); 10] = [
     ("MUSTER_DATABASE__APP_URL", "postgres://muster_app@127.0.0.1:1/muster"),
     ("MUSTER_DATABASE__SYSTEM_URL", "postgres://muster_system@127.0.0.1:1/muster"),
     ("MUSTER_NATS__URL", "nats://127.0.0.1:1"),
@@ -14,6 +14,7 @@ const OTHERS: [(&str, &str); 9] = [
     ("MUSTER_INTERNAL__TLS__KEY", "control-plane.key"),
     ("MUSTER_INTERNAL__TLS__CLIENT_CA", "ca.crt"),
     ("MUSTER_PUBLIC_BASE_URL", "http://127.0.0.1:1"),
+    ("MUSTER_MEDIA__STORE", "s3://muster"),
 ];
 
 /// Runs the control-plane with these settings and no others, and gives what it said when it had failed.

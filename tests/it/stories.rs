@@ -1,7 +1,9 @@
 //! The long stories of `cargo story` in a small form: the same functions, with less to do.
 
 use anyhow::{Result, ensure};
-use muster_tests::stories::{kill_main, receipts, senders_killed, senders_rolling, senders_scale, suspend};
+use muster_tests::stories::{
+    gateways_rolling, kill_main, receipts, senders_killed, senders_rolling, senders_scale, suspend,
+};
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn every_process_is_killed_and_every_text_is_accounted_for() -> Result<()> {
@@ -49,6 +51,14 @@ async fn every_sender_node_is_restarted_and_nothing_is_unconfirmed() -> Result<(
     let report = Box::pin(senders_rolling(options, &|line| eprintln!("{line}"))).await?;
     // A node that ends hands its numbers over at once; this is what it takes where one dies.
     ensure!(report.ok() && report.gap_ms < 10_000, "{report}\n{}", report.to_json());
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn gateways_are_restarted_and_killed_and_no_webhook_is_lost() -> Result<()> {
+    let options = gateways_rolling::Options { texts: 1_200, rounds: 2, sending_s: 15, seed: 23 };
+    let report = Box::pin(gateways_rolling(options, &|line| eprintln!("{line}"))).await?;
+    ensure!(report.ok() && report.restarts.len() == 4, "{report}\n{}", report.to_json());
     Ok(())
 }
 

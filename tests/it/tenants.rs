@@ -13,6 +13,7 @@ use muster_tests::{Client, Stack, StackOptions, wait};
 use tonic::Code;
 
 use crate::control::{CONTACTS, under_way};
+use crate::media::{kept, stored};
 use crate::scene::{self, TEMPLATE, WITHIN, refusal, refused};
 
 /// Waits until a key of the tenant is good, or not good any more.
@@ -295,6 +296,10 @@ async fn live(stack: &Stack, provider: Provider) -> Result<Organization> {
     let first = wait::until("contacts to claim", WITHIN, taken).await?;
     client.send(&first.name, "Amina", "").await?;
     stack.settled(WITHIN).await?;
+    let media = vec!["/picture.png".to_owned()];
+    let said = InboundSpec { from: first.to, to: first.from, media, times: 1, ..InboundSpec::default() };
+    stack.simulator.inbound(&said).await?;
+    stored(&organization, 1).await?;
     // One is left in the queue of a paused campaign, and one receipt belongs to nothing.
     client.pause(&click).await?;
     let sql = stack.sql().await?;
@@ -352,6 +357,9 @@ async fn nothing_is_left_of_a_purged_tenant() -> Result<()> {
     };
     wait::until("its keys to be forgotten", WITHIN, forgotten).await?;
 
+    let objects = async || Ok((kept(&stack, &gone.tenant)? == 0).then_some(()));
+    wait::until("its media to be erased", WITHIN, objects).await?;
+    ensure!(kept(&stack, &stays.tenant)? > 0);
     ensure!(relayed(&tables_with_rows(&stack, &stays.tenant).await?) == relayed(&there));
     let (list, _) = stays.list("More", &muster_tests::contacts::tidy(9, 20).bytes).await?;
     scene::broadcast(&stack, &stays, &list).await?;

@@ -14,26 +14,31 @@ use crate::scene::{self, TEMPLATE, WITHIN, refused};
 const PEOPLE: usize = 4;
 
 /// Somebody of the organization, by their personal key.
-async fn somebody(stack: &Stack, organization: &Organization, name: &str, role: &str) -> Result<Client> {
+pub(crate) async fn somebody(
+    stack: &Stack,
+    organization: &Organization,
+    name: &str,
+    role: &str,
+) -> Result<Client> {
     let email = format!("{name}@example.org");
     let (_, secret) = stack.operator.join(&organization.tenant, &email, role).await?;
     stack.operator.with_key(&secret)
 }
 
 /// A click campaign whose messages are there to be taken.
-async fn click(organization: &Organization, list: &str) -> Result<String> {
+pub(crate) async fn click(organization: &Organization, list: &str, people: usize) -> Result<String> {
     let campaign = organization.draft(CampaignMode::Click, list, TEMPLATE).await?;
     organization.client.start(&campaign).await?;
     let planned = async || {
         let planned = organization.client.list_messages(&organization.tenant, &campaign).await?.len();
-        Ok((planned == PEOPLE).then_some(()))
+        Ok((planned == people).then_some(()))
     };
     wait::until("the messages", WITHIN, planned).await?;
     Ok(campaign)
 }
 
 /// Takes this many people, and sends to each.
-async fn text(texter: &Client, campaign: &str, people: i32) -> Result<Vec<Message>> {
+pub(crate) async fn text(texter: &Client, campaign: &str, people: i32) -> Result<Vec<Message>> {
     let taken = texter.claim_contacts(campaign, "", people).await?;
     ensure!(i32::try_from(taken.len())? == people, "{} were there", taken.len());
     for message in &taken {
@@ -66,7 +71,7 @@ async fn a_texter_sees_the_replies_of_those_whom_they_have_texted() -> Result<()
     let clara = somebody(&stack, &organization, "clara", "roles/texter").await?;
     let viewer = somebody(&stack, &organization, "viewer", "roles/viewer").await?;
 
-    let campaign = click(&organization, &list).await?;
+    let campaign = click(&organization, &list, PEOPLE).await?;
     let (hers, his) = (text(&amina, &campaign, 2).await?, text(&bruno, &campaign, 2).await?);
     stack.settled(WITHIN).await?;
     for message in hers.iter().chain(&his) {
@@ -81,7 +86,7 @@ async fn a_texter_sees_the_replies_of_those_whom_they_have_texted() -> Result<()
     ensure!(viewer.list_replies(tenant).await?.len() == PEOPLE);
 
     // The next campaign reaches the same people from the same numbers, and who sends to them has the conversation.
-    let again = click(&organization, &list).await?;
+    let again = click(&organization, &list, PEOPLE).await?;
     let all = text(&bruno, &again, i32::try_from(PEOPLE)?).await?;
     let from = |messages: &[Message], to: &str| {
         messages.iter().find(|message| message.to == to).map(|message| message.from.clone())
@@ -99,7 +104,7 @@ async fn a_texter_clicks_in_their_own_name_alone() -> Result<()> {
     let (organization, list) = scene::organization(&stack, Provider::Telnyx, PEOPLE).await?;
     let amina = somebody(&stack, &organization, "amina", "roles/texter").await?;
     let bruno = somebody(&stack, &organization, "bruno", "roles/texter").await?;
-    let campaign = click(&organization, &list).await?;
+    let campaign = click(&organization, &list, PEOPLE).await?;
     let hers = amina.claim_contacts(&campaign, "", 1).await?;
     let first = &hers.first().context("a message")?.name;
     let name = amina.access().get_caller(muster_proto::v1::GetCallerRequest {}).await?.into_inner().caller;

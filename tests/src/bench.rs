@@ -4,6 +4,7 @@
 mod floors;
 mod latency;
 mod report;
+pub mod webhooks;
 
 use std::collections::BTreeMap;
 use std::time::{Duration, Instant};

@@ -5,6 +5,7 @@
 
 mod audit;
 mod campaigns;
+mod conversations;
 mod people;
 mod setup;
 mod tenants;

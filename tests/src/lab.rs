@@ -19,6 +19,8 @@ use anyhow::{Context, Result, bail};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::bench::webhooks;
+
 pub use self::number::thousands;
 pub use self::progress::Progress;
 pub use self::table::Table;
@@ -39,6 +41,14 @@ enum Command {
     Dev(dev::Options),
     /// Measures what a text costs: one large campaign on durable servers, checked against the ledger.
     BenchCampaign(bench::Options),
+    /// Measures what a webhook costs the gateway, beside a bare handler that reads and answers.
+    BenchWebhooks(bench::OfWebhooks),
+    /// That bare handler, as a process of its own.
+    #[command(hide = true)]
+    BareHandler {
+        /// The port on loopback that it listens on.
+        port: u16,
+    },
     /// Tells one long story of the whole platform; without a name, lists them.
     Story(story::Options),
 }
@@ -76,12 +86,21 @@ fn arguments() -> impl Iterator<Item = OsString> {
 }
 
 fn run(command: Command) -> Result<Outcome> {
+    if let Command::BareHandler { port } = command {
+        // On one thread, as a gateway is.
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        runtime.block_on(webhooks::bare_handler(port))?;
+        return Ok(Outcome::Right);
+    }
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build()?;
     let outcome = runtime.block_on(async {
         match command {
             Command::Demo(options) => Box::pin(demo::run(options)).await,
             Command::Dev(options) => Box::pin(dev::run(options)).await,
             Command::BenchCampaign(options) => Box::pin(bench::run(options)).await,
+            Command::BenchWebhooks(options) => Box::pin(bench::run_of_webhooks(options)).await,
+            // Has a runtime of its own.
+            Command::BareHandler { .. } => Ok(Outcome::Right),
             Command::Story(options) => Box::pin(story::run(options)).await,
         }
     });

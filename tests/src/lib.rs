@@ -24,6 +24,7 @@ pub mod collector;
 pub mod contacts;
 pub mod devtools;
 mod environment;
+pub mod front;
 pub mod issuer;
 pub mod judge;
 pub mod lab;
@@ -39,6 +40,7 @@ pub mod wait;
 
 pub use client::Client;
 pub use collector::Collector;
+pub use front::Front;
 pub use issuer::Issuer;
 pub use process::{Process, Ready, Spec, Usage};
 pub use run_dir::RunDir;

@@ -217,6 +217,18 @@ impl Stack {
         Ok((process, client))
     }
 
+    /// Another gateway beside the first one, told the same, on ports of its own; with the port that it takes webhooks on.
+    pub async fn another_gateway(&self) -> Result<(Process, u16)> {
+        let (spec, port) = plan::another_gateway(self.gateway.spec())?;
+        Ok((Process::start(&self.run, spec).await?, port))
+    }
+
+    /// The port on loopback that the gateway takes webhooks on.
+    pub fn webhooks_port(&self) -> Result<u16> {
+        let (_, port) = self.endpoints.webhook_url.rsplit_once(':').context("a port")?;
+        Ok(port.parse()?)
+    }
+
     /// Runs another command of the control-plane, told the same as it will be when it is started again, to its end; an
     /// error with what it said where it fails.
     pub async fn run_command(&self, command: &str) -> Result<()> {

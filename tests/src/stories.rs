@@ -6,6 +6,7 @@
 
 mod broadcast;
 mod claims;
+pub mod gateways_rolling;
 pub mod kill_main;
 pub mod receipts;
 pub mod senders_killed;
@@ -13,6 +14,7 @@ pub mod senders_rolling;
 pub mod senders_scale;
 pub mod suspend;
 
+pub use self::gateways_rolling::gateways_rolling;
 pub use self::kill_main::kill_main;
 pub use self::receipts::receipts;
 pub use self::senders_killed::senders_killed;

@@ -101,6 +101,7 @@ mod tests {
             display_name: "Main".to_owned(),
             api_secret: "canary".to_owned(),
             webhook_key: "canary".to_owned(),
+            second_webhook_key: "canary".to_owned(),
             inbound_webhook_url: "canary".to_owned(),
             ..ProviderAccount::default()
         };

@@ -27,7 +27,7 @@ pub(crate) struct Directory {
 
 impl Directory {
     /// A provider account with its secrets, as our own processes get it.
-    async fn encode(&self, account: Account) -> Result<WireAccount> {
+    pub(super) async fn encode(&self, account: Account) -> Result<WireAccount> {
         let secrets = self.secrets.open(&account.name(), &account.sealed).await?;
         Ok(WireAccount {
             account_id: frame::id_bytes(account.id),
@@ -38,6 +38,7 @@ impl Directory {
             application_id: account.application_id,
             api_secret: secrets.api_secret.expose_secret().to_owned(),
             webhook_key: secrets.webhook_key.expose_secret().to_owned(),
+            second_webhook_key: secrets.second_webhook_key.expose_secret().to_owned(),
             base_url: account.base_url.unwrap_or_default(),
             webhook_token: secrets.webhook_token.expose_secret().to_owned(),
         })

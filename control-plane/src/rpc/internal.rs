@@ -13,9 +13,11 @@ use tonic::codegen::Service;
 use tonic::codegen::http;
 
 /// Each internal rpc, and whose it is.
-const CALLERS: [(&str, Identity); 5] = [
+const CALLERS: [(&str, Identity); 7] = [
     ("/muster.internal.v1.ClaimService/ClaimMessages", Identity::SenderNode),
     ("/muster.internal.v1.InquiryService/TakeInquiries", Identity::SenderNode),
+    ("/muster.internal.v1.MediaService/TakeMedia", Identity::Gateway),
+    ("/muster.internal.v1.MediaService/ReportMedium", Identity::Gateway),
     ("/muster.internal.v1.DirectoryService/GetAccount", Identity::SenderNode),
     ("/muster.internal.v1.DirectoryService/GetWebhookAccount", Identity::Gateway),
     ("/muster.internal.v1.DirectoryService/Authenticate", Identity::Gateway),

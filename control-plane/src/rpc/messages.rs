@@ -17,7 +17,7 @@ use crate::store::messages::{
 };
 
 pub(super) const MESSAGE: &str = "tenants/*/messages/*";
-const CONTACT: &str = "tenants/*/contactLists/*/contacts/*";
+pub(super) const CONTACT: &str = "tenants/*/contactLists/*/contacts/*";
 
 pub(super) fn encode(tenant: TenantId, message: messages::Message) -> Message {
     let waits = [MessageStatus::Sent, MessageStatus::Unconfirmed].map(MessageStatus::code);

@@ -1,13 +1,19 @@
 //! Pages of lists (AIP-158): sizes, and opaque tokens that fit only the request they came from.
 
+use std::cmp::Reverse;
+
 use muster_runtime::key::KeyHash;
 use muster_runtime::{Error, Result};
 use uuid::Uuid;
 
+use crate::db::Micros;
 use crate::store::Page;
+use crate::store::conversations::Moment;
 
 const SIZE_DEFAULT: i64 = 50;
 const SIZE_MAX: i64 = 1_000;
+/// The last second of the year 9999.
+const END_OF_TIME_US: i64 = 253_402_300_799_000_000;
 
 /// A request for one page.
 pub(super) struct Request<'a> {
@@ -58,6 +64,33 @@ impl Key for String {
     }
     fn read(text: &str) -> Option<Self> {
         Some(text.to_owned())
+    }
+}
+
+impl Key for Moment {
+    fn first() -> Self {
+        Self(Micros(0), Uuid::nil())
+    }
+    fn write(&self) -> String {
+        let Self(time, id) = self;
+        format!("{}-{}", time.0, id.simple())
+    }
+    fn read(text: &str) -> Option<Self> {
+        let (time, id) = text.split_once('-')?;
+        Some(Self(Micros(time.parse().ok()?), Uuid::try_parse(id).ok()?))
+    }
+}
+
+/// From the newest back.
+impl Key for Reverse<Moment> {
+    fn first() -> Self {
+        Self(Moment(Micros(END_OF_TIME_US), Uuid::max()))
+    }
+    fn write(&self) -> String {
+        self.0.write()
+    }
+    fn read(text: &str) -> Option<Self> {
+        Moment::read(text).map(Self)
     }
 }
 

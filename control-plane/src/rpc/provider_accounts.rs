@@ -28,21 +28,31 @@ const CREDENTIAL_CHARS_MAX: usize = 500;
 /// How often an update is tried while others change the same account.
 const UPDATE_TRIES: usize = 5;
 /// What an update may change.
-const MUTABLE: [&str; 7] =
-    ["display_name", "account_sid", "api_user", "application_id", "api_secret", "webhook_key", "base_url"];
+const MUTABLE: [&str; 8] = [
+    "display_name",
+    "account_sid",
+    "api_user",
+    "application_id",
+    "api_secret",
+    "webhook_key",
+    "second_webhook_key",
+    "base_url",
+];
 
 /// What a caller gives to be kept: the secrets apart from the rest, so that they are zeroized whatever comes next.
 struct Given {
     account: ProviderAccount,
     api_secret: SecretString,
     webhook_key: SecretString,
+    second_webhook_key: SecretString,
 }
 
 impl From<ProviderAccount> for Given {
     fn from(mut account: ProviderAccount) -> Self {
         let api_secret = std::mem::take(&mut account.api_secret).into();
         let webhook_key = std::mem::take(&mut account.webhook_key).into();
-        Self { account, api_secret, webhook_key }
+        let second_webhook_key = std::mem::take(&mut account.second_webhook_key).into();
+        Self { account, api_secret, webhook_key, second_webhook_key }
     }
 }
 
@@ -58,8 +68,11 @@ impl Api {
         let secrets = self.secrets.open(&account.name(), &account.sealed).await?;
         let base = self.config.public_base_url.trim_end_matches('/');
         let webhook_url = |kind| format!("{base}/webhooks/{}/{kind}", secrets.webhook_token.expose_secret());
-        let (inbound_webhook_url, status_webhook_url) = (webhook_url("inbound"), webhook_url("status"));
-        Ok(ProviderAccount { inbound_webhook_url, status_webhook_url, ..encode(account) })
+        let fragment = Provider::from_code(account.provider).map_or("", Provider::webhook_fragment);
+        let inbound_webhook_url = webhook_url("inbound") + fragment;
+        let status_webhook_url = webhook_url("status");
+        let has_second_key = !secrets.second_webhook_key.expose_secret().is_empty();
+        Ok(ProviderAccount { inbound_webhook_url, status_webhook_url, has_second_key, ..encode(account) })
     }
 
     /// The same among others, whom it must not hide: where its secrets cannot be opened, it says so.
@@ -80,6 +93,7 @@ impl Api {
         let mut secrets = AccountSecrets {
             api_secret: given.api_secret.clone(),
             webhook_key: given.webhook_key.clone(),
+            second_webhook_key: given.second_webhook_key.clone(),
             webhook_token: random_secret()?.into(),
         };
         let display_name = display_name(&wanted.display_name, &field("display_name"))?;
@@ -157,11 +171,9 @@ fn check(provider: Provider, names: [&str; 3], secrets: &AccountSecrets) -> Resu
         ("api_secret", secrets.api_secret.expose_secret(), Some("what authenticates calls")),
         ("webhook_key", secrets.webhook_key.expose_secret(), fields.webhook_key),
     ];
+    credential("second_webhook_key", secrets.second_webhook_key.expose_secret())?;
     for (name, value, meaning) in wanted {
-        if value.len() > CREDENTIAL_CHARS_MAX || !value.bytes().all(|byte| byte.is_ascii_graphic()) {
-            let message = format!("must have at most {CREDENTIAL_CHARS_MAX} visible ASCII characters");
-            return Err(Error::invalid(field(name), message));
-        }
+        credential(name, value)?;
         match meaning {
             Some(meaning) if value.is_empty() => {
                 return Err(Error::invalid(field(name), format!("is required for {provider}: {meaning}")));
@@ -173,6 +185,15 @@ fn check(provider: Provider, names: [&str; 3], secrets: &AccountSecrets) -> Resu
         }
     }
     Ok(())
+}
+
+/// Refuses what no provider gives for a credential.
+fn credential(name: &str, value: &str) -> Result<()> {
+    if value.len() <= CREDENTIAL_CHARS_MAX && value.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return Ok(());
+    }
+    let message = format!("must have at most {CREDENTIAL_CHARS_MAX} visible ASCII characters");
+    Err(Error::invalid(field(name), message))
 }
 
 /// Another base URL is where credentials and texts are sent: only an operator may choose it.
@@ -199,6 +220,7 @@ fn paths(given: &Given, mask: Option<prost_types::FieldMask>) -> Result<Vec<&'st
         &wanted.application_id,
         given.api_secret.expose_secret(),
         given.webhook_key.expose_secret(),
+        given.second_webhook_key.expose_secret(),
         &wanted.base_url,
     ];
     masked(mask, &MUTABLE, &values.map(|value| !value.is_empty()))
@@ -225,6 +247,7 @@ fn change(
             "application_id" => account.application_id.clone_from(&wanted.application_id),
             "api_secret" => secrets.api_secret.clone_from(&given.api_secret),
             "webhook_key" => secrets.webhook_key.clone_from(&given.webhook_key),
+            "second_webhook_key" => secrets.second_webhook_key.clone_from(&given.second_webhook_key),
             "base_url" => {
                 if wanted.base_url.is_empty() && account.base_url.is_some() {
                     caller.operator_only()?;

@@ -65,15 +65,16 @@ proptest! {
     }
 
     #[test]
-    fn secrets_come_back_as_they_were(text in prop::array::uniform3(".*")) {
+    fn secrets_come_back_as_they_were(text in prop::array::uniform4(".*")) {
         let secrets = Secrets::with(Arc::new(keys("k1", &[("k1", 1)])));
-        let [api_secret, webhook_key, webhook_token] = text.clone().map(SecretString::from);
-        let given = AccountSecrets { api_secret, webhook_key, webhook_token };
+        let [api_secret, webhook_key, webhook_token, second_webhook_key] = text.clone().map(SecretString::from);
+        let given = AccountSecrets { api_secret, webhook_key, webhook_token, second_webhook_key };
         let opened = now(async {
             let sealed = secrets.seal(NAME, &given).await.expect("sealed");
             secrets.open(NAME, &sealed).await.expect("opened")
         });
-        let found = [&opened.api_secret, &opened.webhook_key, &opened.webhook_token];
+        let found =
+            [&opened.api_secret, &opened.webhook_key, &opened.webhook_token, &opened.second_webhook_key];
         prop_assert_eq!(found.map(|secret| secret.expose_secret().to_owned()), text);
     }
 }
@@ -185,6 +186,7 @@ fn secrets_do_not_print() {
         api_secret: "canary".into(),
         webhook_key: "canary".into(),
         webhook_token: "canary".into(),
+        second_webhook_key: "canary".into(),
     };
     assert!(!format!("{secrets:?} {:?}", kek("k1", &[("k1", 1)])).contains("canary"));
     assert!(!format!("{:?}", kek("k1", &[("k1", 1)])).contains(&STANDARD.encode([1; 32])));

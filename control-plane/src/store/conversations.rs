@@ -1,80 +1,18 @@
-//! Replies and opt-outs.
+//! Conversations, and opt-outs.
 
+use std::cmp::Reverse;
 use std::collections::{HashMap, HashSet};
 
+use muster_domain::status::Status;
+use muster_runtime::clock;
 use tokio_postgres::Row;
+use tokio_postgres::types::ToSql;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx, TenantTx};
 use crate::store::messages::Message;
-use crate::store::{Page, execute, query, query_one};
-
-/// What a reply asks for, numbered as in the API.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(i16)]
-pub(crate) enum ReplyKeyword {
-    None = 0,
-    Stop = 1,
-    Start = 2,
-    Help = 3,
-}
-
-/// A reply that one of our numbers received.
-pub(crate) struct Reply {
-    pub(crate) id: Uuid,
-    pub(crate) tenant: Uuid,
-    pub(crate) account: Uuid,
-    pub(crate) provider_message_id: String,
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) body: String,
-    pub(crate) media_urls: Vec<String>,
-    pub(crate) keyword: i16,
-    pub(crate) receive_time: Micros,
-    /// When who sent it and what it said were erased.
-    pub(crate) erase_time: Option<Micros>,
-}
-
-impl From<Row> for Reply {
-    fn from(row: Row) -> Self {
-        Self {
-            id: row.get("id"),
-            tenant: row.get("tenant_id"),
-            account: row.get("account_id"),
-            provider_message_id: row.get("provider_message_id"),
-            from: row.get("phone_from"),
-            to: row.get("phone_to"),
-            body: row.get("body"),
-            media_urls: row.get("media_urls"),
-            keyword: row.get("keyword"),
-            receive_time: row.get("receive_time"),
-            erase_time: row.get("erase_time"),
-        }
-    }
-}
-
-/// Keeps a reply. False where the provider delivers it again: then it must not act a second time.
-pub(crate) async fn reply_insert(tx: &SystemTx<'_>, reply: &Reply) -> Result<bool> {
-    let sql = include_str!("conversations/reply_insert.sql");
-    let inserted = execute(
-        tx,
-        sql,
-        &[
-            &reply.id,
-            &reply.tenant,
-            &reply.account,
-            &reply.provider_message_id,
-            &reply.from,
-            &reply.to,
-            &reply.body,
-            &reply.media_urls,
-            &reply.keyword,
-            &reply.receive_time,
-        ],
-    )
-    .await?;
-    Ok(inserted == 1)
-}
+use crate::store::replies::{Kept, Reply};
+use crate::store::{Page, execute, query, query_one, query_opt};
 
 pub(crate) async fn opt_out_insert(tx: &SystemTx<'_>, tenant: Uuid, phone: &str, time: Micros) -> Result<()> {
     execute(tx, include_str!("conversations/opt_out_insert.sql"), &[&tenant, &phone, &time]).await?;
@@ -105,14 +43,22 @@ pub(crate) async fn conversation_assign(
     now: Micros,
 ) -> Result<()> {
     let sql = include_str!("conversations/conversation_assign.sql");
-    execute(tx, sql, &[&message.to, &message.from, &texter, &now, &message.id]).await?;
+    let id = clock::new_id();
+    let parameters: [&(dyn ToSql + Sync); 7] =
+        [&message.to, &message.from, &texter, &now, &message.id, &id, &message.campaign];
+    execute(tx, sql, &parameters).await?;
     Ok(())
 }
 
 /// Notes that somebody replied: they have a conversation with the number, whoever sent to them.
-pub(crate) async fn conversation_reply(tx: &SystemTx<'_>, reply: &Reply) -> Result<()> {
+pub(crate) async fn conversation_reply(tx: &SystemTx<'_>, reply: &Reply, kept: &Kept) -> Result<()> {
     let sql = include_str!("conversations/conversation_reply.sql");
-    execute(tx, sql, &[&reply.tenant, &reply.from, &reply.to, &reply.receive_time]).await?;
+    let answers = kept.answers.as_ref();
+    let (message, campaign) = (answers.map(|text| text.message), answers.map(|text| text.campaign));
+    let (id, time) = (clock::new_id(), answers.map(|text| text.time));
+    let parameters: [&(dyn ToSql + Sync); 8] =
+        [&reply.tenant, &reply.from, &reply.to, &reply.receive_time, &id, &message, &campaign, &time];
+    execute(tx, sql, &parameters).await?;
     Ok(())
 }
 
@@ -135,14 +81,89 @@ pub(crate) async fn conversation_is_of(tx: &TenantTx<'_>, message: &Message, tex
     Ok(query_one(tx, sql, &[&message.to, &message.from, &texter]).await?.get(0))
 }
 
-/// The tenant's replies; only those to `texter`, where there is one.
-pub(crate) async fn replies_list(
+/// A conversation.
+pub(crate) struct Conversation {
+    pub(crate) id: Uuid,
+    pub(crate) phone: String,
+    pub(crate) number: String,
+    pub(crate) texter: String,
+    /// The last text that a texter sent or a reply answered; its campaign, and when it was sent.
+    pub(crate) message: Option<Uuid>,
+    pub(crate) campaign: Option<Uuid>,
+    pub(crate) text_time: Option<Micros>,
+    pub(crate) reply_time: Option<Micros>,
+    /// The list and the id of the contact that the text went to.
+    pub(crate) contact: Option<(Uuid, Uuid)>,
+}
+
+impl From<Row> for Conversation {
+    fn from(row: Row) -> Self {
+        let (list, contact): (Option<Uuid>, Option<Uuid>) = (row.get("list_id"), row.get("contact_id"));
+        Self {
+            id: row.get("id"),
+            phone: row.get("phone"),
+            number: row.get("number_phone"),
+            texter: row.get("texter"),
+            message: row.get("message_id"),
+            campaign: row.get("campaign_id"),
+            text_time: row.get("text_time"),
+            reply_time: row.get("reply_time"),
+            contact: list.zip(contact),
+        }
+    }
+}
+
+/// A conversation; only if it is of `texter`, where there is one.
+pub(crate) async fn conversation_get(
     tx: &TenantTx<'_>,
+    id: Uuid,
     texter: Option<&str>,
-    page: &Page<Uuid>,
-) -> Result<Vec<Reply>> {
-    let sql = include_str!("conversations/replies_list.sql");
-    Ok(query(tx, sql, &[&page.after, &page.limit, &texter]).await?.into_iter().map(Reply::from).collect())
+) -> Result<Option<Conversation>> {
+    let sql = include_str!("conversations/conversation_get.sql");
+    Ok(query_opt(tx, sql, &[&id, &texter]).await?.map(Conversation::from))
+}
+
+/// Which conversations are wanted.
+pub(crate) struct Wanted<'a> {
+    pub(crate) texter: Option<&'a str>,
+    pub(crate) campaign: Option<Uuid>,
+    pub(crate) unanswered: bool,
+}
+
+/// The tenant's conversations in which somebody has replied, the newest replies first.
+pub(crate) async fn conversations_list(
+    tx: &TenantTx<'_>,
+    wanted: &Wanted<'_>,
+    page: &Page<Reverse<Moment>>,
+) -> Result<Vec<Conversation>> {
+    let sql = include_str!("conversations/conversations_list.sql");
+    let Reverse(Moment(time, id)) = page.after;
+    let parameters: [&(dyn ToSql + Sync); 6] =
+        [&time, &id, &page.limit, &wanted.texter, &wanted.campaign, &wanted.unanswered];
+    Ok(query(tx, sql, &parameters).await?.into_iter().map(Conversation::from).collect())
+}
+
+/// A time, and the id of what happened then.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Moment(pub(crate) Micros, pub(crate) Uuid);
+
+/// Something that was said: a text where it was sent, a reply where it was not.
+pub(crate) struct Said {
+    pub(crate) at: Moment,
+    pub(crate) sent: bool,
+}
+
+/// What was said between this person and this number, the oldest first.
+pub(crate) async fn conversation_texts(
+    tx: &TenantTx<'_>,
+    conversation: &Conversation,
+    page: &Page<Moment>,
+) -> Result<Vec<Said>> {
+    let sql = include_str!("conversations/conversation_texts.sql");
+    let (Conversation { phone, number, .. }, Moment(time, id)) = (conversation, page.after);
+    let rows = query(tx, sql, &[phone, number, &time, &id, &page.limit, &Status::Claimed.code()]).await?;
+    let said = |row: Row| Said { at: Moment(row.get("time"), row.get("id")), sent: row.get("sent") };
+    Ok(rows.into_iter().map(said).collect())
 }
 
 /// A phone number that has opted out.

@@ -44,12 +44,12 @@ pub(crate) async fn projection_caught_up(tx: &SystemTx<'_>) -> Result<Option<Mic
     Ok(query_one(tx, include_str!("projections/projection_caught_up.sql"), &[]).await?.get(0))
 }
 
-/// An event that no transaction can hold.
-pub(crate) struct RejectedEvent<'a> {
+/// An event that no transaction can hold, or of which nobody can make anything.
+pub(crate) struct RejectedEvent {
     pub(crate) sequence: i64,
     /// Where in its frame it stands.
     pub(crate) place: i32,
-    pub(crate) node: &'a str,
+    pub(crate) node: String,
     pub(crate) event: Vec<u8>,
     pub(crate) reason: String,
     pub(crate) tenant: Uuid,
@@ -58,12 +58,30 @@ pub(crate) struct RejectedEvent<'a> {
 pub(crate) async fn rejected_event_insert(
     tx: &SystemTx<'_>,
     stream: &str,
-    event: &RejectedEvent<'_>,
+    event: &RejectedEvent,
 ) -> Result<()> {
     let sql = include_str!("projections/rejected_event_insert.sql");
     let RejectedEvent { sequence, place, node, event, reason, tenant } = event;
     execute(tx, sql, &[&stream, sequence, place, node, event, reason, tenant]).await?;
     Ok(())
+}
+
+/// The provider's own id of an attempt, as whoever called the provider was told it.
+pub(crate) struct ProviderId {
+    pub(crate) message: Uuid,
+    pub(crate) attempt: u16,
+    pub(crate) id: String,
+}
+
+/// The provider's own ids of the attempts at messages, as far as they are known from elsewhere than receipts.
+pub(crate) async fn provider_ids_get(tx: &SystemTx<'_>, messages: &[Uuid]) -> Result<Vec<ProviderId>> {
+    let rows = query(tx, include_str!("projections/provider_ids_get.sql"), &[&messages]).await?;
+    let ids = rows.into_iter().map(|row| ProviderId {
+        message: row.get("message_id"),
+        attempt: row.get::<_, i16>("attempt").unsigned_abs(),
+        id: row.get("provider_message_id"),
+    });
+    Ok(ids.collect())
 }
 
 /// A message's state as it is in the database.

@@ -9,7 +9,7 @@ use crate::store::{execute, query, query_opt};
 
 /// How a batch of each table's rows is deleted, once messages and campaigns are gone: in an order in which nothing is
 /// referred to any more. Secrets go with their keys; frames of status changes go when they are relayed.
-const STEPS: [&str; 18] = [
+const STEPS: [&str; 19] = [
     include_str!("purge/tenant_texts.sql"),
     include_str!("purge/inquiries.sql"),
     include_str!("purge/contacts.sql"),
@@ -19,6 +19,7 @@ const STEPS: [&str; 18] = [
     include_str!("purge/number_pools.sql"),
     include_str!("purge/routes.sql"),
     include_str!("purge/provider_accounts.sql"),
+    include_str!("purge/reply_media.sql"),
     include_str!("purge/replies.sql"),
     include_str!("purge/conversations.sql"),
     include_str!("purge/opt_outs.sql"),

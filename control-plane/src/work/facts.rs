@@ -4,12 +4,29 @@ use std::sync::Arc;
 
 use muster_domain::status::{ATTEMPTS_MAX, Fact};
 use muster_proto::internal::v1::event::Kind;
-use muster_proto::internal::v1::{Event, EventFrame, FactKind, Inbound, Outcome, Receipt};
+use muster_proto::internal::v1::{Event, EventFrame, FactKind, Inbound, Outcome, Receipt, Unreadable};
 use muster_runtime::frame::{self, WireFact};
+use prost::Message as _;
 use uuid::Uuid;
 
 use crate::db::Micros;
-use crate::store::projections::UnmatchedReceipt;
+use crate::store::projections::{RejectedEvent, UnmatchedReceipt};
+
+/// A frame, and where in the stream it stands.
+pub(crate) struct Framed {
+    pub(crate) sequence: i64,
+    /// Where in the frame of that sequence its first event stands: 0, but where the frame was taken apart.
+    pub(crate) place: i32,
+    pub(crate) frame: EventFrame,
+}
+
+/// Where an event stands.
+#[derive(Clone, Copy)]
+struct Place<'a> {
+    sequence: i64,
+    place: i32,
+    node: &'a str,
+}
 
 /// A fact about one attempt of one message.
 #[derive(Clone, Debug)]
@@ -23,6 +40,8 @@ pub(crate) struct KnownFact {
     pub(crate) provider_message_id: String,
     /// How long the provider asks us to wait before another attempt, in seconds.
     pub(crate) retry_after_s: u32,
+    /// Which text it is about is told by a URL alone that nobody signed.
+    pub(crate) by_url_alone: bool,
 }
 
 /// A reply, with the tenant whose account it came through.
@@ -39,15 +58,17 @@ pub(crate) struct Facts {
     pub(crate) known: Vec<KnownFact>,
     pub(crate) inbound: Vec<InboundReply>,
     pub(crate) unmatched: Vec<UnmatchedReceipt>,
+    /// Webhooks of which nobody can make anything.
+    pub(crate) unreadable: Vec<RejectedEvent>,
 }
 
 /// Reads frames. Whatever cannot be read is kept as unmatched or logged; nothing stops the rest.
-pub(crate) fn read<'a>(frames: impl IntoIterator<Item = &'a EventFrame>) -> Facts {
+pub(crate) fn read<'a>(frames: impl IntoIterator<Item = &'a Framed>) -> Facts {
     let mut facts = Facts::default();
     let (receipt, inquiry): (Arc<str>, Arc<str>) = ("receipt".into(), "inquiry".into());
-    for frame in frames {
+    for Framed { sequence, place, frame } in frames {
         let node_cause: Arc<str> = format!("node:{}", frame.node).into();
-        for event in &frame.events {
+        for (place, event) in (*place..).zip(&frame.events) {
             let Some(tenant) = frame::id_from(&event.tenant_id) else {
                 tracing::error!(node = frame.node, "an event without a tenant is passed over");
                 continue;
@@ -55,16 +76,17 @@ pub(crate) fn read<'a>(frames: impl IntoIterator<Item = &'a EventFrame>) -> Fact
             let cause = match &event.kind {
                 Some(Kind::Receipt(told)) if told.asked => &inquiry,
                 Some(Kind::Receipt(_)) => &receipt,
-                Some(Kind::Outcome(_) | Kind::Inbound(_)) | None => &node_cause,
+                Some(Kind::Outcome(_) | Kind::Inbound(_) | Kind::Unreadable(_)) | None => &node_cause,
             };
-            facts.read(tenant, event, cause);
+            let at = Place { sequence: *sequence, place, node: &frame.node };
+            facts.read(tenant, event, at, cause);
         }
     }
     facts
 }
 
 impl Facts {
-    fn read(&mut self, tenant: Uuid, event: &Event, cause: &Arc<str>) {
+    fn read(&mut self, tenant: Uuid, event: &Event, at: Place<'_>, cause: &Arc<str>) {
         let time = Micros(event.time_us);
         match &event.kind {
             Some(Kind::Outcome(outcome)) => self.outcome(tenant, time, outcome, cause),
@@ -72,6 +94,14 @@ impl Facts {
             Some(Kind::Inbound(inbound)) => {
                 self.inbound.push(InboundReply { tenant, time, inbound: inbound.clone() });
             }
+            Some(Kind::Unreadable(unreadable)) => self.unreadable.push(RejectedEvent {
+                sequence: at.sequence,
+                place: at.place,
+                node: at.node.to_owned(),
+                event: event.encode_to_vec(),
+                reason: reason(unreadable),
+                tenant,
+            }),
             None => tracing::error!("an event of a kind that this build does not know is passed over"),
         }
     }
@@ -93,6 +123,7 @@ impl Facts {
             cause: cause.clone(),
             provider_message_id: outcome.provider_message_id.clone(),
             retry_after_s: outcome.retry_after_s,
+            by_url_alone: false,
         });
     }
 
@@ -116,8 +147,14 @@ impl Facts {
             cause: cause.clone(),
             provider_message_id,
             retry_after_s: 0,
+            by_url_alone: receipt.by_url_alone,
         });
     }
+}
+
+/// Why the webhook is kept, as the database can hold it.
+fn reason(unreadable: &Unreadable) -> String {
+    unreadable.reason.replace('\0', "")
 }
 
 fn wire_fact(kind: i32, error_class: u32, error_code: &str) -> WireFact {

@@ -9,7 +9,7 @@ use muster_domain::status::{Event, State, Status, apply};
 use uuid::Uuid;
 
 use crate::db::Micros;
-use crate::store::projections::{StateRow, UnmatchedReceipt};
+use crate::store::projections::{ProviderId, StateRow, UnmatchedReceipt};
 use crate::store::transitions::{Owner, Transition};
 use crate::work::facts::KnownFact;
 
@@ -42,6 +42,10 @@ pub(crate) struct Fold {
     index: HashMap<Uuid, usize>,
     pub(crate) transitions: Vec<Transition>,
     pub(crate) unmatched: Vec<UnmatchedReceipt>,
+    /// Facts that changed nothing: they were known, or less than what is known.
+    pub(crate) repeated: usize,
+    /// The providers' own ids of attempts, where facts are among these that a URL alone says the text of.
+    ids: HashMap<(Uuid, u16), Vec<String>>,
 }
 
 impl Fold {
@@ -58,14 +62,35 @@ impl Fold {
             retry_time: None,
             capped: false,
         });
-        Self { known: known.collect(), index, transitions: Vec::new(), unmatched }
+        Self {
+            known: known.collect(),
+            index,
+            transitions: Vec::new(),
+            unmatched,
+            repeated: 0,
+            ids: HashMap::new(),
+        }
+    }
+
+    /// From now on believes a fact that a URL alone says the text of only where `known` has no other id of that attempt.
+    pub(crate) fn doubt(&mut self, known: Vec<ProviderId>) {
+        for ProviderId { message, attempt, id } in known {
+            self.ids.entry((message, attempt)).or_default().push(id);
+        }
+    }
+
+    fn is_contradicted(&self, fact: &KnownFact) -> bool {
+        let ids = self.ids.get(&(fact.message, fact.attempt));
+        fact.by_url_alone && ids.is_some_and(|ids| !ids.contains(&fact.provider_message_id))
     }
 
     /// Applies one fact. A fact about a message that is not there, or is another tenant's, changes nothing and is
-    /// kept: no tenant's provider account can speak about another's messages.
+    /// kept: no tenant's provider account can speak about another's messages. So is a receipt that was sent to the URL of
+    /// another text than its own.
     pub(crate) fn learn(&mut self, fact: KnownFact) {
+        let misdirected = self.is_contradicted(&fact);
         let known = self.index.get(&fact.message).and_then(|at| self.known.get_mut(*at));
-        let Some(known) = known.filter(|known| known.owner.tenant == fact.tenant) else {
+        let Some(known) = known.filter(|known| known.owner.tenant == fact.tenant && !misdirected) else {
             self.unmatched.push(UnmatchedReceipt {
                 tenant: fact.tenant,
                 message: Some(fact.message),
@@ -77,6 +102,7 @@ impl Fold {
         };
         let next = apply(&known.now, &Event::Fact(fact.attempt, fact.fact));
         if next == known.now {
+            self.repeated += 1;
             return;
         }
         if next.status == Status::Queued {

@@ -7,6 +7,7 @@
 //! The position belongs to one stream: where another one has taken its place, nothing is applied. An event that no
 //! transaction can hold is set aside, alone, so that it stops nothing behind it.
 
+mod count;
 mod one_by_one;
 mod source;
 mod stream;
@@ -27,12 +28,13 @@ use crate::metrics::METRICS;
 use crate::store::conversations::opt_outs_of_messages;
 use crate::store::numbers::numbers_hold;
 use crate::store::projections::{
-    Move, Position, projection_advance, projection_caught_up_set, projection_position, states_get,
-    states_move, unmatched_receipts_insert,
+    Move, Position, projection_advance, projection_caught_up_set, projection_position, provider_ids_get,
+    rejected_event_insert, states_get, states_move, unmatched_receipts_insert,
 };
 use crate::store::queue::queue_return;
 use crate::store::transitions::record;
 use crate::work::Context;
+use crate::work::facts::Framed;
 use crate::work::fold::{Fold, Known};
 use crate::work::project::source::Source;
 use crate::work::project::stream::{Seen, Watched};
@@ -47,12 +49,6 @@ const STEP_PACE: Duration = Duration::from_millis(100);
 /// The pause after another projector was faster: it is at work, and this one only stands by.
 const STANDBY: Duration = Duration::from_secs(1);
 
-/// A frame, and where in the stream it stands.
-struct Framed {
-    sequence: i64,
-    frame: EventFrame,
-}
-
 /// Frames from the stream, and the sequence of the last; when JetStream took it.
 struct Batch {
     frames: Vec<Framed>,
@@ -62,7 +58,7 @@ struct Batch {
 
 /// What one transaction applies, and where it moves the position.
 struct Step<'a> {
-    frames: Vec<&'a EventFrame>,
+    frames: Vec<&'a Framed>,
     from: i64,
     to: i64,
 }
@@ -75,12 +71,13 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     let mut position = begin(&context, &stream_name, seen).await?;
     let mut watched = Watched::begin(stream.clone(), seen, &position)?;
     let mut source = Source::open(&stream, position.sequence).await?;
-    let mut applied = None;
+    let (mut applied, mut counts) = (None, count::Logged::default());
     loop {
         let next = tokio::time::timeout(watched.good_for(), source.next(FRAMES_MAX)).await;
         if let Some(time) = watched.look(&position).await?.caught_up(applied) {
             caught_up(&context, &stream_name, time).await?;
         }
+        counts.log();
         let Ok(messages) = next else { continue };
         let messages = messages?;
         let begun = clock::instant();
@@ -127,7 +124,7 @@ fn decode(messages: &[jetstream::Message], position: &Position) -> anyhow::Resul
         batch.last = sequence;
         batch.published = Micros(i64::try_from(info.published.unix_timestamp_nanos() / 1_000)?);
         match EventFrame::decode(&message.payload[..]) {
-            Ok(frame) => batch.frames.push(Framed { sequence, frame }),
+            Ok(frame) => batch.frames.push(Framed { sequence, place: 0, frame }),
             // Nothing can be made of it, ever: to stop here would stop everything behind it.
             Err(error) => {
                 tracing::error!(%error, sequence = batch.last, "an unreadable frame is passed over")
@@ -155,6 +152,11 @@ async fn apply(context: &Context, stream: &str, step: &Step<'_>) -> anyhow::Resu
     let mut client = context.db.system().await?;
     let tx = SystemTx::begin(&mut client).await?;
     let mut fold = Fold::new(states_get(&tx, &ids).await?, facts.unmatched);
+    let doubtful: Vec<Uuid> =
+        facts.known.iter().filter(|fact| fact.by_url_alone).map(|fact| fact.message).collect();
+    if !doubtful.is_empty() {
+        fold.doubt(provider_ids_get(&tx, &doubtful).await?);
+    }
     for fact in facts.known {
         fold.learn(fact);
     }
@@ -168,10 +170,15 @@ async fn apply(context: &Context, stream: &str, step: &Step<'_>) -> anyhow::Resu
         bail!("another projector is at work");
     }
     follow(&tx, &fold, now).await?;
-    let stops = inbound::apply(&tx, facts.inbound).await?;
+    for event in &facts.unreadable {
+        rejected_event_insert(&tx, stream, event).await?;
+    }
+    let replies = inbound::apply(&tx, facts.inbound).await?;
     record(&tx, &fold.transitions).await?;
     tx.commit().await.context("the step was not committed")?;
-    METRICS.projected(&step.frames, &stops, fold.unmatched.len());
+    count::add(fold.repeated + replies.known, fold.unmatched.len(), facts.unreadable.len());
+    let events = step.frames.iter().flat_map(|framed| &framed.frame.events);
+    METRICS.projected(events, &replies.stops, fold.unmatched.len());
     if fold.retries().next().is_some() {
         context.nudges.dispatch.notify_one();
     }

@@ -16,20 +16,25 @@ use muster_runtime::clock;
 use muster_runtime::supervise::Tasks;
 use muster_runtime::tls::{Connection, Server};
 use tokio::net::TcpListener;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 
 use super::Webhooks;
 use super::path::Path;
+use super::places::Places;
 use crate::config;
+use crate::count::{Counts, Fate};
 use crate::metrics;
 
-/// How long a request's head may take, from the end of the one before: so an idle connection goes, too.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// The largest head that is read.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
 /// The pause after a connection could not be accepted, which is mostly for want of file descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// How long a connection may be used. Then it ends with the answer that is due, so that providers come to new gateways,
+/// too, and nobody has a place for good.
+const CONNECTION_AGE_MAX: Duration = Duration::from_mins(10);
+/// How long a connection may take to end. More than a request and its answer may.
+const END_WITHIN: Duration = Duration::from_secs(20);
 
 /// Listens for webhooks until the service stops.
 ///
@@ -38,6 +43,7 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 pub(crate) async fn listen(
     config: &config::Webhooks,
     webhooks: Webhooks,
+    counts: Arc<Counts>,
     tasks: &Tasks,
 ) -> anyhow::Result<SocketAddr> {
     let server =
@@ -47,49 +53,65 @@ pub(crate) async fn listen(
         .with_context(|| format!("cannot listen for webhooks on {}", config.listen))?;
     let address = listener.local_addr()?;
     tracing::info!(what = "webhooks", %address, tls = server.is_tls(), "listening");
-    let connections = Arc::new(Semaphore::new(config.connections_max.clamp(1, Semaphore::MAX_PERMITS)));
-    tasks.spawn(accept(listener, server, Arc::new(webhooks), connections, tasks.clone()));
+    let door = Door {
+        server,
+        webhooks: Arc::new(webhooks),
+        counts,
+        places: Places::new(config.connections_max, config.connections_of_address_max),
+        head_timeout: Duration::from_secs(config.head_timeout_s.max(1)),
+    };
+    tasks.spawn(accept(listener, door, tasks.clone()));
     Ok(address)
 }
 
-async fn accept(
-    listener: TcpListener,
+/// What a connection meets.
+#[derive(Clone)]
+struct Door {
     server: Server,
     webhooks: Arc<Webhooks>,
-    connections: Arc<Semaphore>,
-    tasks: Tasks,
-) {
+    counts: Arc<Counts>,
+    places: Places,
+    /// How long a request's head may take, from the end of the one before: so an idle connection goes, too.
+    head_timeout: Duration,
+}
+
+async fn accept(listener: TcpListener, door: Door, tasks: Tasks) {
     let stop = tasks.stop();
     loop {
         let accepted = tokio::select! {
-            accepted = async { (connections.clone().acquire_owned().await, listener.accept().await) } => accepted,
+            accepted = async { (door.places.free().await, listener.accept().await) } => accepted,
             () = stop.cancelled() => return,
         };
-        let (Ok(place), Ok((stream, _peer))) = accepted else {
+        let (Some(free), Ok((stream, peer))) = accepted else {
             tracing::warn!("a connection could not be accepted");
             tokio::time::sleep(ACCEPT_PAUSE).await;
             continue;
         };
-        let (server, webhooks, stop) = (server.clone(), webhooks.clone(), stop.clone());
+        let Some(place) = door.places.give(free, peer.ip()) else {
+            door.counts.add(None, Fate::Crowded);
+            metrics::webhook(None, "none", Fate::Crowded);
+            continue;
+        };
+        let (door, stop) = (door.clone(), stop.clone());
         tasks.spawn(async move {
             let accepted = tokio::select! {
                 biased;
-                accepted = server.accept(stream) => accepted,
+                accepted = door.server.accept(stream) => accepted,
                 () = stop.cancelled() => return,
             };
             if let Ok(connection) = accepted {
-                serve(connection, server.is_tls(), webhooks, stop).await;
+                serve(connection, &door, stop).await;
             }
             drop(place);
         });
     }
 }
 
-/// Serves one connection; when the service stops, answers what it has begun to receive and closes.
-async fn serve(connection: Connection, tls: bool, webhooks: Arc<Webhooks>, stop: CancellationToken) {
-    let scheme = if tls { "https" } else { "http" };
+/// Serves one connection; when the service stops, or it is too old, answers what it has begun to receive and closes.
+async fn serve(connection: Connection, door: &Door, stop: CancellationToken) {
+    let scheme = if door.server.is_tls() { "https" } else { "http" };
     let answer = service_fn(|request: Request<Incoming>| {
-        let webhooks = webhooks.clone();
+        let webhooks = door.webhooks.clone();
         async move {
             let (begun, method) = (clock::instant(), request.method().clone());
             let route = Path::read(request.uri()).map(|path| path.kind.route());
@@ -101,15 +123,24 @@ async fn serve(connection: Connection, tls: bool, webhooks: Arc<Webhooks>, stop:
     let mut connection = pin!(
         http1::Builder::new()
             .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
+            .header_read_timeout(door.head_timeout)
             .max_buf_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(connection), answer)
     );
+    let over = async {
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = tokio::time::sleep(CONNECTION_AGE_MAX) => {}
+        }
+    };
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
-        () = stop.cancelled() => {
+        () = over => {
             connection.as_mut().graceful_shutdown();
-            connection.await
+            match tokio::time::timeout(END_WITHIN, connection).await {
+                Ok(ended) => ended,
+                Err(_elapsed) => return,
+            }
         }
     };
     if let Err(error) = ended {

@@ -1,5 +1,6 @@
 //! Webhooks from the outside: signed and forged, against a directory of one account.
 
+use std::net::SocketAddr;
 use std::sync::Mutex;
 
 use muster_proto::internal::v1::directory_service_server::{DirectoryService, DirectoryServiceServer};
@@ -16,6 +17,7 @@ use muster_runtime::supervise::Tasks;
 use muster_runtime::telemetry::rpc::Rpc;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::{TcpSocket, TcpStream};
 use tonic::Status;
 use tonic::transport::Endpoint;
 use uuid::Uuid;
@@ -97,12 +99,16 @@ impl Gateway {
             }
             async move { if works { Ok(()) } else { Err(anyhow::anyhow!("no ack")) } }
         });
-        let webhooks = Webhooks::new(Accounts::new(directory), events, BASE);
+        let webhooks = Webhooks::new(Accounts::new(directory), events, BASE, Arc::default());
         Self { webhooks, published, _tasks: tasks }
     }
 
     async fn post(&self, path: &str, parameters: &[(&str, &str)]) -> StatusCode {
         self.webhooks.answer(signed(path, parameters)).await.status()
+    }
+
+    fn count(&self, fate: Fate) -> u64 {
+        self.webhooks.counts.get(Some(Provider::Twilio), fate)
     }
 
     fn published(&self) -> Vec<muster_proto::internal::v1::Event> {
@@ -141,6 +147,7 @@ async fn a_receipt_is_answered_once_it_is_published() {
     let Some(event::Kind::Receipt(receipt)) = &event.kind else { panic!("a receipt") };
     assert_eq!((receipt.message_id.clone(), receipt.attempt), (id_bytes(message), 2));
     assert_eq!((receipt.fact(), receipt.state.as_str()), (FactKind::ReceiptDelivered, ""));
+    assert_eq!(gateway.count(Fate::Accepted), 1);
 }
 
 #[tokio::test]
@@ -208,6 +215,9 @@ async fn what_is_not_proven_is_not_believed() {
     assert_eq!(gateway.webhooks.answer(moved).await.status(), StatusCode::FORBIDDEN);
     let other = &[("AccountSid", "AC2"), ("MessageSid", "SM1"), ("MessageStatus", "delivered")];
     assert_eq!(gateway.post(&path, other).await, StatusCode::FORBIDDEN);
+    assert_eq!(gateway.count(Fate::Unsigned), 1);
+    assert_eq!(gateway.count(Fate::WrongSignature), 1);
+    assert_eq!(gateway.count(Fate::WrongAccount), 1);
     assert!(gateway.published().is_empty());
 }
 
@@ -221,29 +231,51 @@ async fn other_paths_methods_and_accounts_are_refused() {
     let mut get = signed(&status_path(""), DELIVERED);
     *get.method_mut() = Method::GET;
     assert_eq!(gateway.webhooks.answer(get).await.status(), StatusCode::METHOD_NOT_ALLOWED);
+    assert_eq!(gateway.webhooks.counts.get(None, Fate::Unknown), 2);
 }
 
 #[tokio::test]
-async fn what_is_too_large_or_unreadable_is_refused() {
+async fn what_is_too_large_is_refused_and_what_is_unreadable_kept() {
     let gateway = Gateway::start().await;
     let large = "x".repeat(BODY_BYTES_MAX);
     assert_eq!(gateway.post(&status_path(""), &[("Body", &large)]).await, StatusCode::PAYLOAD_TOO_LARGE);
     let incomplete = &[("AccountSid", SID), ("MessageStatus", "delivered")];
-    assert_eq!(gateway.post(&status_path(""), incomplete).await, StatusCode::BAD_REQUEST);
+    assert_eq!(gateway.count(Fate::TooLarge), 1);
+    assert!(gateway.published().is_empty());
+    let path = status_path("?m=1&a=1");
+    assert_eq!(gateway.post(&path, incomplete).await, StatusCode::OK);
+    assert_eq!(gateway.count(Fate::Unreadable), 1);
+    let [event] = &gateway.published()[..] else { panic!("one event") };
+    let Some(event::Kind::Unreadable(kept)) = &event.kind else { panic!("kept as it came") };
+    assert_eq!(kept.body, &b"AccountSid=AC00000000000000000000000000000001&MessageStatus=delivered"[..]);
+    assert_eq!((kept.inbound, kept.query.as_str()), (false, "m=1&a=1"));
+    assert_eq!(kept.content_type, "application/x-www-form-urlencoded");
+    assert!(kept.reason.ends_with("no MessageSid"), "{}", kept.reason);
 }
 
 #[tokio::test]
 async fn what_jetstream_does_not_take_is_not_acknowledged() {
     let gateway = Gateway::publishing(false).await;
     assert_eq!(gateway.post(&status_path(""), DELIVERED).await, StatusCode::SERVICE_UNAVAILABLE);
+    assert_eq!(gateway.count(Fate::Unavailable), 1);
+}
+
+fn config(connections_max: usize, connections_of_address_max: usize) -> crate::config::Webhooks {
+    let listen = "127.0.0.1:0".to_owned();
+    crate::config::Webhooks {
+        listen,
+        tls: None,
+        connections_max,
+        connections_of_address_max,
+        head_timeout_s: 5,
+    }
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_connection_that_says_nothing_is_closed() {
     let gateway = Gateway::start().await;
     let tasks = Tasks::default();
-    let config = crate::config::Webhooks { listen: "127.0.0.1:0".to_owned(), tls: None, connections_max: 1 };
-    let address = listen(&config, gateway.webhooks, &tasks).await.expect("a port");
+    let address = listen(&config(1, 1), gateway.webhooks, Arc::default(), &tasks).await.expect("a port");
     for begun in ["", "POST /webhooks/x/status HTTP/1.1\r\nhost: "] {
         let mut stream = tokio::net::TcpStream::connect(address).await.expect("connected");
         stream.write_all(begun.as_bytes()).await.expect("written");
@@ -252,6 +284,96 @@ async fn a_connection_that_says_nothing_is_closed() {
         let read = tokio::time::timeout(until, stream.read_to_end(&mut answer)).await;
         read.expect("closed in time").expect("closed in an orderly way");
         assert!(!answer.starts_with(b"HTTP/1.1 2"), "{begun}");
+    }
+    tasks.drain().await;
+}
+
+/// A client at this address of our own machine.
+async fn client(address: SocketAddr, from: &str) -> TcpStream {
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.bind(format!("{from}:0").parse().expect("an address")).expect("ours");
+    socket.connect(address).await.expect("connected")
+}
+
+/// What comes until the connection is closed.
+async fn rest(stream: &mut TcpStream) -> Vec<u8> {
+    let mut answer = Vec::new();
+    // Closed with what was written unread, the kernel may say so with a reset.
+    let _ = stream.read_to_end(&mut answer).await;
+    answer
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_address_that_floods_keeps_nobody_else_out() {
+    let gateway = Gateway::start().await;
+    let (tasks, counts) = (Tasks::default(), Arc::new(Counts::default()));
+    let address = listen(&config(8, 4), gateway.webhooks, counts.clone(), &tasks).await.expect("a port");
+    let mut flood = Vec::new();
+    for _ in 0..50 {
+        flood.push(client(address, "127.0.0.2").await);
+    }
+    let mut other = client(address, "127.0.0.3").await;
+    other.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("written");
+    assert!(rest(&mut other).await.starts_with(b"HTTP/1.1 404"), "the other was not served");
+    assert_eq!(counts.get(None, Fate::Crowded), 46);
+    // Those that were let in say nothing, and go; the address may come again.
+    for stream in &mut flood {
+        assert!(!rest(stream).await.starts_with(b"HTTP/1.1 2"));
+    }
+    let mut again = client(address, "127.0.0.2").await;
+    again.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("written");
+    assert!(rest(&mut again).await.starts_with(b"HTTP/1.1 404"), "it was not served again");
+    tasks.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_addresses_that_flood_hold_up_others_for_a_moment_only() {
+    let gateway = Gateway::start().await;
+    let tasks = Tasks::default();
+    let address = listen(&config(8, 4), gateway.webhooks, Arc::default(), &tasks).await.expect("a port");
+    let mut flood = Vec::new();
+    for from in ["127.0.0.2", "127.0.0.3", "127.0.0.4", "127.0.0.5"] {
+        for _ in 0..4 {
+            flood.push(client(address, from).await);
+        }
+    }
+    let mut other = client(address, "127.0.0.6").await;
+    other.write_all(b"GET / HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await.expect("written");
+    let served = tokio::time::timeout(Duration::from_secs(16), rest(&mut other)).await.expect("in time");
+    assert!(served.starts_with(b"HTTP/1.1 404"), "the other was not served");
+    tasks.drain().await;
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_speaks_slowly_is_not_waited_for() {
+    let gateway = Gateway::start().await;
+    let tasks = Tasks::default();
+    let webhooks = Arc::new(Counts::default());
+    let address = listen(&config(8, 8), gateway.webhooks, webhooks, &tasks).await.expect("a port");
+    let head = format!("POST /webhooks/{TOKEN}/status HTTP/1.1\r\nhost: x\r\ncontent-length: 100\r\n\r\n");
+    // Of the head, which may take 5 seconds, and of the body, which may take 10: a letter a second.
+    for (begun, rest_of_it, within_s) in [("", &head[..], 6), (&head[..], "body=of+many+letters", 11)] {
+        let mut slow = client(address, "127.0.0.2").await;
+        slow.write_all(begun.as_bytes()).await.expect("written");
+        let since = tokio::time::Instant::now();
+        let (mut read, mut write) = slow.split();
+        let mut answer = Vec::new();
+        let ended = read.read_to_end(&mut answer);
+        let dripping = async {
+            for letter in rest_of_it.bytes() {
+                tokio::time::sleep(Duration::from_secs(1)).await;
+                if write.write_all(&[letter]).await.is_err() {
+                    std::future::pending::<()>().await;
+                }
+            }
+            std::future::pending::<()>().await;
+        };
+        tokio::select! {
+            _ = ended => {}
+            () = dripping => {}
+        }
+        assert!(since.elapsed() <= Duration::from_secs(within_s), "it took {:?}", since.elapsed());
+        assert!(!answer.starts_with(b"HTTP/1.1 2"));
     }
     tasks.drain().await;
 }

@@ -9,7 +9,7 @@ use std::borrow::Cow;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::header::AUTHORIZATION;
-use secrecy::ExposeSecret as _;
+use secrecy::{ExposeSecret as _, SecretString};
 use serde::Deserialize;
 
 use crate::signature::{Hmac, sha256_hex_fits};
@@ -41,9 +41,13 @@ struct Claims<'a> {
 }
 
 /// Proves that Vonage wrote `request` for `account`.
-pub(super) fn verify(account: &Account, request: &WebhookRequest<'_>) -> Result<(), Forged> {
+pub(super) fn verify(
+    account: &Account,
+    key: &SecretString,
+    request: &WebhookRequest<'_>,
+) -> Result<(), Forged> {
     let header = request.headers.get(AUTHORIZATION).ok_or(Forged::Unsigned)?;
-    let payload = signed_payload(header.as_bytes(), account).ok_or(Forged::WrongSignature)?;
+    let payload = signed_payload(header.as_bytes(), key).ok_or(Forged::WrongSignature)?;
     let claims: Claims<'_> = serde_json::from_slice(&payload).map_err(|_| Forged::WrongSignature)?;
     if claims.api_key.is_some_and(|key| key != account.account_sid) {
         return Err(Forged::WrongAccount);
@@ -56,7 +60,7 @@ pub(super) fn verify(account: &Account, request: &WebhookRequest<'_>) -> Result<
 }
 
 /// The payload of the token in an `Authorization` header, where the token is signed by the account's secret.
-fn signed_payload(header: &[u8], account: &Account) -> Option<Vec<u8>> {
+fn signed_payload(header: &[u8], key: &SecretString) -> Option<Vec<u8>> {
     let header = str::from_utf8(header).ok().filter(|header| header.len() <= TOKEN_BYTES_MAX)?;
     let (scheme, token) = header.split_once(' ')?;
     let (signed, signature) = token.rsplit_once('.')?;
@@ -66,7 +70,6 @@ fn signed_payload(header: &[u8], account: &Account) -> Option<Vec<u8>> {
     let Header { alg } = serde_json::from_slice(&head).ok()?;
     let genuine = scheme.eq_ignore_ascii_case("bearer")
         && alg == "HS256"
-        && Hmac::sha256(account.webhook_key.expose_secret().as_bytes())
-            .tag_fits(signed.as_bytes(), &decode(signature)?);
+        && Hmac::sha256(key.expose_secret().as_bytes()).tag_fits(signed.as_bytes(), &decode(signature)?);
     if genuine { decode(payload) } else { None }
 }

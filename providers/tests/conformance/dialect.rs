@@ -21,18 +21,20 @@ use muster_domain::provider::Provider;
 use muster_providers::{
     Account, Adapter, Correlation, Forged, Reference, Unreadable, WebhookEvent, WebhookRequest, adapter,
 };
+use secrecy::SecretString;
 use uuid::Uuid;
 
 pub(crate) const URL: &str = "https://gw.muster.example/hooks/t1/status?m=0190a7c0&a=1";
 pub(crate) const NOW_S: i64 = 1_700_000_000;
 pub(crate) const SECRET: &str = "12345678901234567890123456789012";
 const OTHER_SECRET: &str = "12345678901234567890123456789013";
+const THIRD_SECRET: &str = "12345678901234567890123456789014";
 
 /// What the cases have to know of a provider beside its fixtures.
 pub(crate) trait Speaks {
-    /// What webhooks are verified with that are signed with `SECRET`.
-    fn webhook_key(&self) -> String {
-        SECRET.to_owned()
+    /// What webhooks are verified with that are signed with `secret`.
+    fn webhook_key_of(&self, secret: &str) -> String {
+        secret.to_owned()
     }
 
     /// What it calls the account.
@@ -114,7 +116,8 @@ impl Dialect {
             api_user: given(fields.api_user, "muster"),
             application_id: given(fields.application_id, "93de2206-9669-4e07-948d-329f4b722ee2"),
             api_secret: SECRET.into(),
-            webhook_key: self.1.webhook_key().into(),
+            webhook_key: self.1.webhook_key_of(SECRET).into(),
+            second_webhook_key: SecretString::default(),
             base_url: None,
         }
     }
@@ -122,7 +125,8 @@ impl Dialect {
     /// Our reference in the cases, as far as receipts of this provider have one. They have where nothing else says which
     /// text they are about.
     pub(crate) fn reference_of_receipts(&self) -> Option<Reference> {
-        let told = self.fixture(&format!("receipt.{}", self.1.extension())).contains("{reference}");
+        let told = self.fixture(&format!("receipt.{}", self.1.extension()));
+        let told = told.contains("{reference}") || told.contains("{query}");
         assert!(told || self.adapter().correlation() == Correlation::CallbackUrl);
         told.then(reference)
     }
@@ -161,6 +165,7 @@ impl Dialect {
         self.fixture(&format!("{name}.{}", self.1.extension()))
             .replace("{id}", "ID1")
             .replace("{reference}", &reference().to_string())
+            .replace("{query}", &reference().query())
     }
 
     pub(crate) fn receipt(&self, state: &str, code: &str) -> String {
@@ -182,6 +187,10 @@ impl Dialect {
         self.1.sign(OTHER_SECRET, body)
     }
 
+    pub(crate) fn sign_as_a_third(&self, body: &str) -> HeaderMap {
+        self.1.sign(THIRD_SECRET, body)
+    }
+
     pub(crate) fn verify(&self, headers: &HeaderMap, body: &str) -> Result<(), Forged> {
         self.verify_bytes(headers, body.as_bytes())
     }
@@ -191,15 +200,39 @@ impl Dialect {
         self.adapter().verify(&self.account(), request).map(|_| ())
     }
 
-    pub(crate) fn verify_later(&self, headers: &HeaderMap, body: &str) -> Result<(), Forged> {
-        let request = WebhookRequest { url: URL, headers, body: body.as_bytes(), now_s: NOW_S + 3_600 };
-        self.adapter().verify(&self.account(), request).map(|_| ())
+    pub(crate) fn verify_for(
+        &self,
+        account: &Account,
+        headers: &HeaderMap,
+        body: &str,
+    ) -> Result<(), Forged> {
+        let request = WebhookRequest { url: URL, headers, body: body.as_bytes(), now_s: NOW_S };
+        self.adapter().verify(account, request).map(|_| ())
     }
 
-    pub(crate) fn verify_for_another_account(&self, headers: &HeaderMap, body: &str) -> Result<(), Forged> {
-        let other = "AC00000000000000000000000000000002".to_owned();
-        let request = WebhookRequest { url: URL, headers, body: body.as_bytes(), now_s: NOW_S };
-        self.adapter().verify(&Account { account_sid: other, ..self.account() }, request).map(|_| ())
+    /// What comes of it for another account with the same secrets, and an hour later.
+    pub(crate) fn verify_of_strangers(
+        &self,
+        account: &Account,
+        headers: &HeaderMap,
+        body: &str,
+    ) -> [Result<(), Forged>; 2] {
+        let other =
+            Account { account_sid: "AC00000000000000000000000000000002".to_owned(), ..account.clone() };
+        let request = WebhookRequest { url: URL, headers, body: body.as_bytes(), now_s: NOW_S + 3_600 };
+        let later = self.adapter().verify(account, request).map(|_| ());
+        [self.verify_for(&other, headers, body), later]
+    }
+
+    /// The account while its key is changed: the other one is the second, or the first.
+    pub(crate) fn with_two_keys(&self) -> [Account; 2] {
+        let [ours, other] =
+            [SECRET, OTHER_SECRET].map(|secret| SecretString::from(self.1.webhook_key_of(secret)));
+        [(ours.clone(), other.clone()), (other, ours)].map(|(webhook_key, second_webhook_key)| Account {
+            webhook_key,
+            second_webhook_key,
+            ..self.account()
+        })
     }
 
     pub(crate) fn expected_of_strangers(&self) -> [Result<(), Forged>; 2] {
@@ -217,6 +250,15 @@ impl Dialect {
         headers: &HeaderMap,
         body: &[u8],
     ) -> Result<Vec<WebhookEvent>, Unreadable> {
+        self.told_of(headers, body).into_iter().collect()
+    }
+
+    /// All that `body` tells, signed here, whatever can be read of it.
+    pub(crate) fn told(&self, body: &str) -> Vec<Result<WebhookEvent, Unreadable>> {
+        self.told_of(&self.sign(body), body.as_bytes())
+    }
+
+    fn told_of(&self, headers: &HeaderMap, body: &[u8]) -> Vec<Result<WebhookEvent, Unreadable>> {
         let request = WebhookRequest { url: URL, headers, body, now_s: NOW_S };
         let verified = self.adapter().verify(&self.account(), request).expect("a genuine webhook");
         self.adapter().events(&verified)

@@ -88,6 +88,8 @@ const API_KEY: &str = "tenants/*/apiKeys/*";
 const ROLE: &str = "tenants/*/roles/*";
 const ROUTE: &str = "tenants/*/routes/*";
 const MEMBER: &str = "tenants/*/members/*";
+const CONVERSATION: &str = "tenants/*/conversations/*";
+const REPLY_MEDIUM: &str = "tenants/*/replies/*/media/*";
 const INVITATION: &str = "tenants/*/invitations/*";
 
 macro_rules! rules {
@@ -118,6 +120,9 @@ const fn one(permission: Permission) -> Needs {
 const fn own(permission: Permission) -> Needs {
     Needs::Own(permission)
 }
+
+/// To see all conversations, or one's own.
+const CONVERSATIONS: Needs = Needs::Either(ConversationsRead, ConversationsReadAssigned);
 
 rules! {
     AccessService {
@@ -156,7 +161,11 @@ rules! {
         reads ListRejectedRows: one(ContactsRead), "parent" = CONTACT_LIST;
     }
     ConversationService {
-        reads ListReplies: Needs::Either(ConversationsRead, ConversationsReadAssigned), "parent" = TENANT;
+        reads GetConversation: CONVERSATIONS, "name" = CONVERSATION;
+        reads ListConversations: CONVERSATIONS, "parent" = TENANT; "campaign" = CAMPAIGN;
+        reads ListConversationTexts: CONVERSATIONS, "parent" = CONVERSATION;
+        reads ListReplies: CONVERSATIONS, "parent" = TENANT;
+        reads ReadReplyMedia: CONVERSATIONS, "name" = REPLY_MEDIUM;
         reads ListOptOuts: one(OptOutsRead), "parent" = TENANT;
     }
     EventService {

@@ -1,12 +1,13 @@
-//! Members without a permission, about what is their own and about everything else.
+//! Members without a permission, about what is their own and about everything else; and who was to be let in.
 
 use anyhow::Result;
 use muster_domain::permission::Permission;
+use muster_runtime::access::table::{Needs, Rule};
 use tonic::{Code, Status};
 
 use super::call::Rpc;
 use super::people::{Own, Person};
-use super::{Answer, Cell, Kind, Names, Walk, elsewhere};
+use super::{Answer, Cell, FAULTS, Kind, Names, Walk, elsewhere};
 
 /// Names that make a call be about what is the member's own: their key or, where the call is about the whole tenant, their
 /// own part of it.
@@ -85,4 +86,18 @@ impl Walk {
 
 fn refused(outcome: Result<(), Status>) -> Option<String> {
     outcome.err().map(|status| format!("what is their own is refused: {status:?}"))
+}
+
+/// Whether a look was refused because what is the tenant's is not the caller's: who may see less sees their own alone.
+pub(super) fn is_others(rule: &Rule, person: &Person, status: &Status) -> bool {
+    let one = rule.about.is_some_and(|about| about.pattern != "tenants/*");
+    let less = |all| person.caller.is_some_and(|caller| !caller.may(all));
+    one && status.code() == Code::NotFound && matches!(rule.needs, Needs::Either(all, _) if less(all))
+}
+
+/// What is wrong with the answer to a call that had to be let in.
+pub(super) fn admitted(outcome: Result<(), Status>) -> Option<String> {
+    let status = outcome.err()?;
+    let kept_out = [Code::Unauthenticated, Code::PermissionDenied].contains(&status.code());
+    (kept_out || FAULTS.contains(&status.code())).then(|| format!("not let in: {status:?}"))
 }

@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use anyhow::{Context, Result, bail};
 use muster_domain::permission::Permission;
 use muster_proto::v1::{
-    ApiKey, CampaignMode, CreateInvitationRequest, Invitation, ListPhoneNumbersRequest, Provider, Route,
+    ApiKey, CampaignMode, CreateInvitationRequest, Invitation, ListPhoneNumbersRequest, MediaState, Provider,
+    Reply, ReplyMedia, Route,
 };
+use muster_provider_sim::control::InboundSpec;
 use muster_runtime::access::table::TABLE;
 use muster_tests::stack::Organization;
 use muster_tests::{Stack, wait};
@@ -90,8 +92,31 @@ impl Made<'_> {
                 let invited = operator.members().create_invitation(request).await?.into_inner();
                 invited.invitation.context("an invitation")?.name
             }
+            "tenants/*/conversations/*" => self.reply().await?.conversation,
+            "tenants/*/replies/*/media/*" => {
+                self.reply().await?.media.into_iter().next().context("a medium")?.name
+            }
             other => bail!("say in tests/it/access/resources.rs how to make a resource named {other}"),
         })
+    }
+
+    /// A reply with a picture, which is stored.
+    async fn reply(&self) -> Result<Reply> {
+        let Organization { tenant, pool, client, .. } = self.organization;
+        let (parent, number_pool) = (tenant.clone(), pool.clone());
+        let request = ListPhoneNumbersRequest { parent, number_pool, ..Default::default() };
+        let numbers = client.numbers().list_phone_numbers(request).await?.into_inner().phone_numbers;
+        let to = numbers.into_iter().next().context("a number")?.phone_number;
+        let media = vec!["/picture.png".to_owned()];
+        let from = "+12025550123".to_owned();
+        let spec = InboundSpec { from, to, media, times: 1, ..InboundSpec::default() };
+        self.stack.simulator.inbound(&spec).await?;
+        let stored = async || {
+            let mut replies = client.list_replies(tenant).await?.into_iter();
+            let is_stored = |medium: &ReplyMedia| medium.state() == MediaState::Stored;
+            Ok(replies.find(|reply| reply.media.iter().any(is_stored)))
+        };
+        wait::until("a picture to be stored", WITHIN, stored).await
     }
 
     /// A message of the campaign, which runs.
@@ -114,7 +139,7 @@ pub(super) fn nobodys(pattern: &str, tenant: &str) -> String {
 /// The name of this form with the tenant of one name and the id of another.
 pub(super) fn with_id(pattern: &str, tenant: &str, id: &str) -> String {
     match pattern.strip_prefix("tenants/*/").and_then(|rest| rest.strip_suffix('*')) {
-        Some(kind) => format!("{tenant}/{kind}{id}"),
+        Some(kind) => format!("{tenant}/{}{id}", kind.replace('*', id)),
         None => format!("tenants/{id}"),
     }
 }

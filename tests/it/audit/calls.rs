@@ -310,13 +310,14 @@ impl World {
                     name: account.clone(),
                     display_name: "Main".to_owned(),
                     api_secret: secret("canary-api-secret-2"),
+                    second_webhook_key: secret("canary-webhook-key-2"),
                     ..ProviderAccount::default()
                 };
                 let request =
                     UpdateProviderAccountRequest { provider_account: Some(wanted), update_mask: None };
                 client.provider_accounts().update_provider_account(request).await?;
-                let name = |name: &str| json!({"displayName": name});
-                Ok(self.told(account, name("Simulated"), name("Main")))
+                let before = json!({"displayName": "Simulated"});
+                Ok(self.told(account, before, json!({"displayName": "Main", "hasSecondKey": true})))
             }
             _ => no_example(rpc),
         }

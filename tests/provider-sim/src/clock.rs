@@ -54,7 +54,7 @@ impl Clock {
 }
 
 impl Second {
-    fn of(unix_s: i64) -> Self {
+    pub(crate) fn of(unix_s: i64) -> Self {
         let at = Timestamp::from_second(unix_s).unwrap_or(Timestamp::UNIX_EPOCH);
         Self {
             unix_s,

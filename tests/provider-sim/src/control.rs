@@ -9,11 +9,13 @@
 //! | `GET /sim/quiet?timeout_ms=` | | [`Quiet`], as soon as no webhook is pending |
 //! | `POST /sim/inbound` | [`InboundSpec`] | [`Posted`] |
 //! | `POST /sim/receipt` | [`ReceiptSpec`] | [`Posted`] |
+//! | `POST /sim/letter` | [`LetterSpec`] | [`Written`] |
 //! | `GET /sim/ledger?message=` | | a list of [`Found`], by Muster's id |
 //! | `POST /sim/ledger/flush` | | [`Flushed`] |
 //!
 //! What cannot be done is answered with 400 and [`Wrong`].
 
+mod letter;
 mod posted;
 
 use std::path::PathBuf;
@@ -30,6 +32,7 @@ use crate::ledger::{Entry, Outcome};
 use crate::server::{Answer, json, status};
 use crate::sim::Sim;
 
+pub use letter::{LetterSpec, Written};
 pub use posted::{InboundSpec, Posted, ReceiptSpec};
 
 /// How long `GET /sim/quiet` waits where it is not told.
@@ -106,6 +109,7 @@ pub(crate) async fn answer(sim: &Arc<Sim>, head: &Parts, command: &str, body: &[
         (&Method::GET, "quiet") => quiet(sim, query("timeout_ms")).await,
         (&Method::POST, "inbound") => posted::inbound(sim, body).await,
         (&Method::POST, "receipt") => posted::receipt(sim, body).await,
+        (&Method::POST, "letter") => letter::letter(sim, body),
         (&Method::GET, "ledger") => ledger(sim, query("message")),
         (&Method::POST, "ledger/flush") => flush(sim),
         _ => return status(StatusCode::NOT_FOUND),

@@ -17,6 +17,7 @@ use crate::clock::Second;
 use crate::ledger::{Entry, Outcome};
 use crate::message::{Conduct, News, Receipt, Reply};
 use crate::send::{Codes, Refusal, SendRequest};
+use crate::target::Target;
 
 /// Every dialect that is spoken here.
 pub(crate) fn all() -> impl Iterator<Item = &'static dyn Dialect> {
@@ -80,6 +81,9 @@ pub(crate) trait Dialect: Send + Sync {
     /// See [`Dialect::state_queued`].
     fn state_final(&self, outcome: Outcome) -> (&'static str, Option<u32>);
 
+    /// Whether a webhook is posted again that was answered so, or not at all, for the `tries`th time.
+    fn tries_again(&self, answer: Option<u16>, tries: u8, target: &Target) -> bool;
+
     /// Writes a receipt.
     fn receipt(&self, letter: &mut Letter, receipt: &Receipt, signing: &Signing<'_>);
 
@@ -89,6 +93,11 @@ pub(crate) trait Dialect: Send + Sync {
     /// Writes the headers that prove where the letter comes from; `spoil` goes into what is signed, so that a forged
     /// letter carries a signature that does not fit.
     fn sign(&self, letter: &mut Letter, signing: &Signing<'_>, spoil: &[u8]);
+}
+
+/// Whether somebody who answers so cannot do better at the moment.
+fn is_busy(answer: Option<u16>) -> bool {
+    answer.is_none_or(|status| status == 429 || status >= 500)
 }
 
 /// The dialect of `provider`.

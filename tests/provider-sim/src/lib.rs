@@ -35,6 +35,7 @@ use anyhow::Context;
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
+pub use server::media::PICTURE;
 pub use target::Unusable;
 
 use account::AccountSpec;
@@ -77,6 +78,7 @@ pub async fn start(options: Options) -> anyhow::Result<Running> {
     let listener =
         TcpListener::bind(options.listen).await.with_context(|| format!("listen on {}", options.listen))?;
     let url = format!("http://{}", listener.local_addr()?);
+    sim.listens_at(&url);
     let mut tasks = JoinSet::new();
     tasks.spawn(server::run(Arc::clone(&sim), listener));
     tasks.spawn(schedule::run(Arc::clone(&sim)));

@@ -134,8 +134,8 @@ fn conclude(sim: &Arc<Sim>, mut post: Post, answer: Option<u16>) {
     } else {
         post.tries += 1;
         let backoff_ms = match post.conduct {
-            Conduct::Faithful => sim.behaviour().webhook_backoff_ms(post.tries),
-            Conduct::Once | Conduct::Forged => None,
+            Conduct::Faithful if tries_again(&post, answer) => sim.behaviour().webhook_backoff_ms(post.tries),
+            Conduct::Faithful | Conduct::Once | Conduct::Forged => None,
         };
         if let Some(backoff_ms) = backoff_ms {
             sim.post_again_after(backoff_ms.max(1), post);
@@ -150,6 +150,16 @@ fn conclude(sim: &Arc<Sim>, mut post: Post, answer: Option<u16>) {
         let _ = watcher.send(answer);
     }
     sim.done();
+}
+
+/// Whether its provider posts it again after that answer.
+fn tries_again(post: &Post, answer: Option<u16>) -> bool {
+    let provider = match &post.news {
+        News::Receipt(receipt) => receipt.message.account.provider,
+        News::Reply(reply) => reply.account.provider,
+    };
+    let dialect = crate::dialect::dialect(provider);
+    post.target().is_some_and(|target| dialect.tries_again(answer, post.tries, target))
 }
 
 fn count_ack(sim: &Sim, news: &News) {

@@ -1,6 +1,7 @@
 //! The simulator's HTTP server: the providers' send and look-up endpoints, and the control API beside them.
 
 mod lookup;
+pub(crate) mod media;
 mod wire;
 
 use std::sync::Arc;
@@ -86,6 +87,9 @@ async fn route(sim: &Arc<Sim>, request: Request<Incoming>) -> Result<Answer, Res
     let path = head.uri.path();
     if let Some(command) = path.strip_prefix("/sim/") {
         return Ok(control::answer(sim, &head, command, &body).await);
+    }
+    if let Some(path) = path.strip_prefix("/media/") {
+        return Ok(media::answer(sim, &head, path).await);
     }
     let routed = dialect::all().find_map(|dialect| Some((dialect, dialect.route(&head.method, path)?)));
     let Some((dialect, route)) = routed else { return Ok(status(StatusCode::NOT_FOUND)) };

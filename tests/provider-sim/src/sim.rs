@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use muster_domain::provider::Provider;
 use tokio::sync::Notify;
@@ -28,7 +28,7 @@ use crate::stats::{Counters, one_more};
 use crate::target::Target;
 
 /// A picture that a phone sends.
-const PICTURE: &str = "http://media.sim.example/picture.png";
+const PICTURE: &str = "/picture.png";
 
 /// All that the simulator knows.
 pub(crate) struct Sim {
@@ -47,6 +47,8 @@ pub(crate) struct Sim {
     opted_out: Mutex<HashSet<(Box<str>, Box<str>)>>,
     /// Told when nothing is pending any more.
     quiet: Notify,
+    /// Its base URL, once it listens.
+    url: OnceLock<String>,
 }
 
 /// A call that was accepted, or is to be.
@@ -74,7 +76,23 @@ impl Sim {
             replies: AtomicU64::new(0),
             opted_out: Mutex::default(),
             quiet: Notify::new(),
+            url: OnceLock::new(),
         })
+    }
+
+    /// Takes note of where it can be reached.
+    pub(crate) fn listens_at(&self, url: &str) {
+        let _ = self.url.set(url.to_owned());
+    }
+
+    /// The URL of a medium. What begins with a slash is one that this simulator serves for the account.
+    pub(crate) fn medium(&self, account: &Account, medium: &str) -> Box<str> {
+        let (url, provider, sid) =
+            (self.url.get().map_or("", String::as_str), account.provider, &account.sid);
+        match medium.strip_prefix('/') {
+            Some(name) => format!("{url}/media/{provider}/{sid}/{name}").into(),
+            None => medium.into(),
+        }
     }
 
     pub(crate) fn behaviour(&self) -> Arc<Behaviour> {
@@ -188,7 +206,7 @@ impl Sim {
                 to: message.entry.from.clone(),
                 provider_id: self.reply_id(message.account.provider, !media.is_empty()),
                 body: body.into(),
-                media: media.iter().map(|url| Box::from(*url)).collect(),
+                media: media.iter().map(|medium| self.medium(&message.account, medium)).collect(),
             };
             let (account, target) = (Arc::clone(&message.account), Arc::clone(target));
             Arc::new(Reply { account, target, entry })

@@ -6,6 +6,8 @@ pub(crate) struct Target {
     /// The URL that is signed: as given, without a fragment (Twilio's connection settings).
     url: Box<str>,
     authority_end: usize,
+    /// That fragment.
+    settings: Box<str>,
 }
 
 /// Why nothing can be posted to a URL.
@@ -25,7 +27,7 @@ impl Target {
     /// # Errors
     /// Where nothing can be posted there.
     pub(crate) fn parse(url: &str) -> Result<Self, Unusable> {
-        let url = url.split_once('#').map_or(url, |(url, _)| url);
+        let (url, settings) = url.split_once('#').unwrap_or((url, ""));
         let rest = url.strip_prefix(SCHEME).ok_or_else(|| {
             if url.starts_with("https://") { Unusable::NotHttp } else { Unusable::NotAbsolute }
         })?;
@@ -34,12 +36,18 @@ impl Target {
         if authority == 0 || !printable || rest[..authority].contains('@') {
             return Err(Unusable::NotAbsolute);
         }
-        Ok(Self { url: url.into(), authority_end: SCHEME.len() + authority })
+        let authority_end = SCHEME.len() + authority;
+        Ok(Self { url: url.into(), authority_end, settings: settings.into() })
     }
 
     /// All of it.
     pub(crate) fn url(&self) -> &str {
         &self.url
+    }
+
+    /// What the fragment sets under `name`.
+    pub(crate) fn setting(&self, name: &str) -> Option<&str> {
+        self.settings.split('&').find_map(|pair| pair.strip_prefix(name)?.strip_prefix('='))
     }
 
     /// Host and port, as the `Host` header has them.
@@ -61,7 +69,7 @@ impl Target {
     /// This URL with query parameters changed to other values.
     pub(crate) fn with_parameters(&self, changes: &[(&str, &str)]) -> Self {
         let Some((base, query)) = self.url.split_once('?') else {
-            return Self { url: self.url.clone(), authority_end: self.authority_end };
+            return self.clone();
         };
         let changed = |pair: &str| {
             let name = pair.split_once('=').map_or(pair, |(name, _)| name);
@@ -70,7 +78,7 @@ impl Target {
         };
         let query: Vec<_> = query.split('&').map(changed).collect();
         let url = format!("{base}?{}", query.join("&"));
-        Self { url: url.into(), authority_end: self.authority_end }
+        Self { url: url.into(), ..self.clone() }
     }
 }
 
@@ -87,6 +95,7 @@ mod tests {
         assert_eq!(target.parameter("m"), Some("1"));
         assert_eq!(target.parameter("a"), Some("2"));
         assert_eq!(target.parameter("b"), None);
+        assert_eq!((target.setting("rc"), target.setting("rp")), (Some("5"), None));
         let changed = target.with_parameters(&[("m", "7"), ("x", "8")]);
         assert_eq!(changed.url(), "http://127.0.0.1:80/a/status?m=7&a=2");
         assert_eq!(changed.authority(), "127.0.0.1:80");

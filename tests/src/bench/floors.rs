@@ -98,7 +98,7 @@ fn thread_cpu_s() -> Result<f64> {
 }
 
 /// Runs `work` on a thread of its own, and says what CPU time it took.
-async fn on_own_thread<T, F>(work: impl FnOnce() -> F + Send + 'static) -> Result<(T, f64)>
+pub(super) async fn on_own_thread<T, F>(work: impl FnOnce() -> F + Send + 'static) -> Result<(T, f64)>
 where
     T: Send + 'static,
     F: Future<Output = Result<T>>,
@@ -112,9 +112,10 @@ where
     joined.map_err(|_| anyhow::anyhow!("the floor's thread panicked"))?
 }
 
-/// Makes `EXCHANGES` exchanges over `CONNECTIONS` connections.
-async fn exchange_all(
+/// Makes so many exchanges over `CONNECTIONS` connections, each with one in flight.
+pub(super) async fn exchange_all(
     address: SocketAddr,
+    exchanges: usize,
     request: Arc<dyn Fn(usize) -> Request<Full<Bytes>> + Send + Sync>,
 ) -> Result<()> {
     let connections = (0..CONNECTIONS).map(|number| {
@@ -124,7 +125,7 @@ async fn exchange_all(
             stream.set_nodelay(true)?;
             let (mut requests, connection) = http1::handshake(TokioIo::new(stream)).await?;
             let driver = tokio::spawn(connection);
-            for exchange in (number..EXCHANGES).step_by(CONNECTIONS) {
+            for exchange in (number..exchanges).step_by(CONNECTIONS) {
                 let answer = requests.send_request(request(exchange)).await?;
                 anyhow::ensure!(answer.status().is_success(), "answered {}", answer.status());
                 answer.into_body().collect().await?;
@@ -174,7 +175,7 @@ async fn http_client(stack: &Stack) -> Result<Floor> {
     };
     let address = SocketAddr::from(([127, 0, 0, 1], port));
     let begun = Instant::now();
-    let ((), cpu_s) = on_own_thread(move || exchange_all(address, Arc::new(request))).await?;
+    let ((), cpu_s) = on_own_thread(move || exchange_all(address, EXCHANGES, Arc::new(request))).await?;
     Ok(floor(EXCHANGES, begun.elapsed(), cpu_s))
 }
 
@@ -214,14 +215,15 @@ async fn webhook_handler() -> Result<Floor> {
         form(&format!("/webhooks/xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx/status?m={id}&a=1"), "", body)
     };
     let begun = Instant::now();
-    on_own_thread(move || exchange_all(address, Arc::new(request))).await?;
+    on_own_thread(move || exchange_all(address, EXCHANGES, Arc::new(request))).await?;
     let wall = begun.elapsed();
     let _ = stop.send(());
     let ((), cpu_s) = serving.await??;
     Ok(floor(EXCHANGES, wall, cpu_s))
 }
 
-async fn serve(listener: TcpListener) -> Result<()> {
+/// Reads webhooks and answers them, and does nothing else.
+pub(super) async fn serve(listener: TcpListener) -> Result<()> {
     loop {
         let (stream, _) = listener.accept().await?;
         stream.set_nodelay(true)?;

@@ -1,11 +1,10 @@
-//! Contacts, what became of the rows of a file, and what people answered.
+//! Contacts, and what became of the rows of a file.
 
 use anyhow::{Context, Result};
 use muster_proto::v1::import_contacts_request::Part;
 use muster_proto::v1::{
     Contact, ContactList, CreateContactListRequest, GetContactListRequest, ImportContactsRequest,
-    ImportContactsResponse, ImportStart, ListContactsRequest, ListOptOutsRequest, ListRejectedRowsRequest,
-    ListRepliesRequest, OptOut, RejectedRow, Reply,
+    ImportContactsResponse, ImportStart, ListContactsRequest, ListRejectedRowsRequest, RejectedRow,
 };
 
 use super::{Client, PAGE_SIZE, all_pages};
@@ -59,27 +58,6 @@ impl Client {
                 self.contact_lists().list_rejected_rows(request).await.context("list rejected rows")?;
             let page = page.into_inner();
             Ok((page.rejected_rows, page.next_page_token))
-        })
-        .await
-    }
-
-    /// All replies to a tenant's numbers.
-    pub async fn list_replies(&self, tenant: &str) -> Result<Vec<Reply>> {
-        all_pages(async |page_token| {
-            let request = ListRepliesRequest { parent: tenant.to_owned(), page_size: PAGE_SIZE, page_token };
-            let page = self.conversations().list_replies(request).await.context("list replies")?.into_inner();
-            Ok((page.replies, page.next_page_token))
-        })
-        .await
-    }
-
-    /// All numbers that have opted out of a tenant's texts.
-    pub async fn list_opt_outs(&self, tenant: &str) -> Result<Vec<OptOut>> {
-        all_pages(async |page_token| {
-            let request = ListOptOutsRequest { parent: tenant.to_owned(), page_size: PAGE_SIZE, page_token };
-            let page =
-                self.conversations().list_opt_outs(request).await.context("list opt-outs")?.into_inner();
-            Ok((page.opt_outs, page.next_page_token))
         })
         .await
     }

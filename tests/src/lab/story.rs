@@ -10,7 +10,8 @@ use serde_json::Value;
 use super::{Outcome, Progress, unless_stopped};
 use crate::binaries::binaries;
 use crate::stories::{
-    self, Tell, kill_main, receipts, senders_killed, senders_rolling, senders_scale, suspend,
+    self, Tell, gateways_rolling, kill_main, receipts, senders_killed, senders_rolling, senders_scale,
+    suspend,
 };
 
 /// Which story, and how.
@@ -39,6 +40,8 @@ enum Story {
     SendersScale(senders_scale::Options),
     /// One of two organizations is suspended in the middle of its campaign, and goes on later; the other is unharmed.
     Suspend(suspend::Options),
+    /// Two gateways are restarted and killed by turns while webhooks come in: none is lost, and none counts twice.
+    GatewaysRolling(gateways_rolling::Options),
     /// A name that is none.
     #[command(external_subcommand)]
     Unknown(Vec<OsString>),
@@ -83,6 +86,10 @@ impl Story {
             }
             Self::Suspend(options) => {
                 let report = Box::pin(stories::suspend(options, tell)).await?;
+                Ok(Some(Told::new(report.ok(), &report, report.to_json())))
+            }
+            Self::GatewaysRolling(options) => {
+                let report = Box::pin(stories::gateways_rolling(options, tell)).await?;
                 Ok(Some(Told::new(report.ok(), &report, report.to_json())))
             }
             Self::Unknown(_) => Ok(None),

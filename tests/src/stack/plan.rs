@@ -143,6 +143,7 @@ impl<'a> Plan<'a> {
             .env("MUSTER_SENDING_HOURS__CLOSE", "24:00")
             .env("MUSTER_KEK__CURRENT", KEK_ID)
             .env(format!("MUSTER_KEK__KEYS__{}", KEK_ID.to_uppercase()), KEK)
+            .env("MUSTER_MEDIA__STORE", self.media())
             .env("MUSTER_CLAIM_DEADLINE_S", options.claim_deadline_s.to_string())
             .env("MUSTER_ORDER_DEADLINE_S", options.order_deadline_s.to_string())
             .envs(self.ground.database_tls())
@@ -153,6 +154,11 @@ impl<'a> Plan<'a> {
             .envs(self.publicly("ADMIN", "health"))
             .ready(Ready::Tcp(self.ports.internal));
         self.common(spec, Service::ControlPlane)
+    }
+
+    /// The folder where media of replies are kept.
+    fn media(&self) -> OsString {
+        self.authority.folder().with_file_name("media").into()
     }
 
     pub(super) fn sender_node(&self, binaries: &Binaries, number: usize) -> Spec {
@@ -172,6 +178,8 @@ impl<'a> Plan<'a> {
             .env("MUSTER_NODE", "gateway")
             .env("MUSTER_WEBHOOKS__LISTEN", loopback(self.ports.webhooks))
             .env("MUSTER_GRPC__LISTEN", loopback(self.ports.status))
+            .env("MUSTER_MEDIA__STORE", self.media())
+            .env("MUSTER_MEDIA__TRUSTED_HOSTS", format!("[\"{}\"]", loopback(self.ports.simulator)))
             .envs(self.control_plane_for("gateway"))
             .envs(self.publicly("GRPC", "status"))
             .env("MUSTER_ADMIN__LISTEN", loopback(self.ports.admin[1]))
@@ -227,6 +235,19 @@ pub(super) fn another_control_plane(first: &Spec, api_url: &str) -> Result<(Spec
     spec.name = "control-plane-2".to_owned();
     let scheme = if api_url.starts_with("https") { https } else { http };
     Ok((spec, scheme(api)))
+}
+
+/// A gateway like `first` on ports of its own, and the one that it takes webhooks on.
+pub(super) fn another_gateway(first: &Spec) -> Result<(Spec, u16)> {
+    let (webhooks, status) = (free_port()?, free_port()?);
+    let mut spec = first
+        .clone()
+        .env("MUSTER_NODE", "gateway-2")
+        .env("MUSTER_WEBHOOKS__LISTEN", loopback(webhooks))
+        .env("MUSTER_GRPC__LISTEN", loopback(status))
+        .ready(Ready::Tcp(webhooks));
+    spec.name = "gateway-2".to_owned();
+    Ok((spec, webhooks))
 }
 
 /// The certificate that a section of the settings shows.

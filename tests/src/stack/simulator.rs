@@ -13,7 +13,9 @@ use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use muster_provider_sim::account::{AccountOpened, AccountSpec};
 use muster_provider_sim::behaviour::Behaviour;
-use muster_provider_sim::control::{Flushed, Found, InboundSpec, Posted, Quiet, ReceiptSpec};
+use muster_provider_sim::control::{
+    Flushed, Found, InboundSpec, LetterSpec, Posted, Quiet, ReceiptSpec, Written,
+};
 use muster_provider_sim::ledger::Ledger;
 use muster_provider_sim::stats::Stats;
 use serde::Serialize;
@@ -100,6 +102,11 @@ impl Simulator {
     /// Sends a receipt now.
     pub async fn receipt(&self, spec: &ReceiptSpec) -> Result<Posted> {
         self.command(Method::POST, "receipt", Some(spec)).await
+    }
+
+    /// Writes and signs a webhook, and leaves it to the caller to post it.
+    pub async fn letter(&self, spec: &LetterSpec) -> Result<Written> {
+        self.command(Method::POST, "letter", Some(spec)).await
     }
 
     /// What it accepted for a message of ours.

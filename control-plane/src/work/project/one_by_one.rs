@@ -6,11 +6,12 @@ use muster_proto::internal::v1::{Event, EventFrame};
 use muster_runtime::frame;
 use prost::Message as _;
 
-use super::{Batch, Framed, Step};
+use super::{Batch, Step};
 use crate::db::{self, SystemTx};
 use crate::metrics::METRICS;
 use crate::store::projections::{RejectedEvent, rejected_event_insert};
 use crate::work::Context;
+use crate::work::facts::Framed;
 
 /// Applies `batch` after `position`: in one transaction where that can be, and otherwise frame by frame.
 pub(super) async fn apply(
@@ -19,7 +20,7 @@ pub(super) async fn apply(
     position: i64,
     batch: &Batch,
 ) -> anyhow::Result<()> {
-    let frames = batch.frames.iter().map(|framed| &framed.frame).collect();
+    let frames = batch.frames.iter().collect();
     match step(context, stream, Step { frames, from: position, to: batch.last }).await {
         Err(error) if is_about_values(&error) => frame_by_frame(context, stream, position, batch).await,
         done => done,
@@ -43,7 +44,7 @@ async fn frame_by_frame(
     batch: &Batch,
 ) -> anyhow::Result<()> {
     for framed in &batch.frames {
-        let frames = vec![&framed.frame];
+        let frames = vec![framed];
         match step(context, stream, Step { frames, from: position, to: framed.sequence }).await {
             Err(error) if is_about_values(&error) => {
                 event_by_event(context, stream, position, framed).await?;
@@ -62,8 +63,9 @@ async fn event_by_event(
     position: i64,
     framed: &Framed,
 ) -> anyhow::Result<()> {
-    for (place, event) in framed.frame.events.iter().enumerate() {
-        let alone = EventFrame { node: framed.frame.node.clone(), events: vec![event.clone()] };
+    for (place, event) in (framed.place..).zip(&framed.frame.events) {
+        let frame = EventFrame { node: framed.frame.node.clone(), events: vec![event.clone()] };
+        let alone = Framed { sequence: framed.sequence, place, frame };
         match step(context, stream, Step { frames: vec![&alone], from: position, to: position }).await {
             Err(error) if is_about_values(&error) => {
                 set_aside(context, stream, framed, (place, event), &error).await?;
@@ -78,7 +80,7 @@ async fn set_aside(
     context: &Context,
     stream: &str,
     framed: &Framed,
-    (place, event): (usize, &Event),
+    (place, event): (i32, &Event),
     error: &anyhow::Error,
 ) -> anyhow::Result<()> {
     let reason = format!("{error:#}");
@@ -87,8 +89,8 @@ async fn set_aside(
     let tenant = frame::id_from(&event.tenant_id).context("the event has no tenant")?;
     let rejected = RejectedEvent {
         sequence: framed.sequence,
-        place: i32::try_from(place)?,
-        node: &framed.frame.node,
+        place,
+        node: framed.frame.node.clone(),
         event: event.encode_to_vec(),
         reason,
         tenant,

@@ -5,13 +5,13 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use muster_providers::Forged;
 
-use super::{SECRET, Speaks, headers};
+use super::{Speaks, headers};
 
 pub(crate) struct Bandwidth;
 
 impl Speaks for Bandwidth {
-    fn webhook_key(&self) -> String {
-        format!("muster-hook:{SECRET}")
+    fn webhook_key_of(&self, secret: &str) -> String {
+        format!("muster-hook:{secret}")
     }
 
     /// Codes are numbers of four digits. The cases also have some that are none.

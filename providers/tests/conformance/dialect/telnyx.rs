@@ -6,13 +6,13 @@ use base64::engine::general_purpose::STANDARD;
 use http::HeaderMap;
 use muster_providers::Forged;
 
-use super::{NOW_S, SECRET, Speaks, headers};
+use super::{NOW_S, Speaks, headers};
 
 pub(crate) struct Telnyx;
 
 impl Speaks for Telnyx {
-    fn webhook_key(&self) -> String {
-        STANDARD.encode(key_pair(SECRET).public_key())
+    fn webhook_key_of(&self, secret: &str) -> String {
+        STANDARD.encode(key_pair(secret).public_key())
     }
 
     fn sign(&self, secret: &str, body: &str) -> HeaderMap {

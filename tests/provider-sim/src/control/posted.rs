@@ -24,7 +24,7 @@ pub struct InboundSpec {
     /// The words.
     #[serde(default)]
     pub body: String,
-    /// Pictures, by URL.
+    /// Media, by URL; what begins with a slash is one that the simulator serves for the account, such as `/picture.png`.
     #[serde(default)]
     pub media: Vec<String>,
     /// Whether its signature is to be wrong.
@@ -90,27 +90,42 @@ fn once() -> u8 {
 /// Sends a reply.
 pub(super) async fn inbound(sim: &Arc<Sim>, body: &[u8]) -> Result<String, Wrong> {
     let spec: InboundSpec = read(body)?;
+    let (conduct, times) = (conduct(spec.forged), spec.times);
+    let (news, provider_id) = reply_of(sim, spec)?;
+    let answers = post(sim, &news, conduct, times).await;
+    written(&Posted { provider_id, answers })
+}
+
+/// The reply, and its id.
+pub(super) fn reply_of(sim: &Sim, spec: InboundSpec) -> Result<(News, String), Wrong> {
     let account = sim.accounts.owner_of(&spec.to).ok_or_else(|| Wrong::new("no account owns that number"))?;
     let target = account.inbound.clone().ok_or_else(|| Wrong::new("its account has no inbound_url"))?;
+    let media: Vec<Box<str>> = spec.media.iter().map(|medium| sim.medium(&account, medium)).collect();
     let entry = ReplyEntry {
         time_us: 0,
         provider: account.provider,
         account: account.sid.clone(),
         from: spec.from.into(),
         to: spec.to.into(),
-        provider_id: sim.reply_id(account.provider, !spec.media.is_empty()),
+        provider_id: sim.reply_id(account.provider, !media.is_empty()),
         body: spec.body.into(),
-        media: spec.media.into_iter().map(Box::from).collect(),
+        media,
     };
     let provider_id = entry.provider_id.clone().into();
-    let news = News::Reply(Arc::new(Reply { account, target, entry }));
-    let answers = post(sim, &news, conduct(spec.forged), spec.times).await;
-    written(&Posted { provider_id, answers })
+    Ok((News::Reply(Arc::new(Reply { account, target, entry })), provider_id))
 }
 
 /// Sends a receipt.
 pub(super) async fn receipt(sim: &Arc<Sim>, body: &[u8]) -> Result<String, Wrong> {
     let spec: ReceiptSpec = read(body)?;
+    let (conduct, times) = (conduct(spec.forged), spec.times);
+    let (news, provider_id) = receipt_of(sim, spec)?;
+    let answers = post(sim, &news, conduct, times).await;
+    written(&Posted { provider_id, answers })
+}
+
+/// The receipt, and the provider's own id of its text.
+pub(super) fn receipt_of(sim: &Sim, spec: ReceiptSpec) -> Result<(News, String), Wrong> {
     let provider: Provider = spec.provider.parse().map_err(Wrong::new)?;
     let account = sim.accounts.find(provider, &spec.account_sid);
     let account = account.ok_or_else(|| Wrong::new("no such account"))?;
@@ -118,11 +133,9 @@ pub(super) async fn receipt(sim: &Arc<Sim>, body: &[u8]) -> Result<String, Wrong
     let callback = callback(&account, &spec, &entry)?;
     let provider_id = entry.provider_id.clone().into();
     let stage = if spec.state == "sent" { Stage::Interim } else { Stage::Final };
-    let (conduct, times) = (conduct(spec.forged), spec.times);
     let message = Arc::new(Message { entry, account, callback: Some(callback) });
-    let news = News::Receipt(Receipt { message, state: spec.state.into(), code: spec.code, stage });
-    let answers = post(sim, &news, conduct, times).await;
-    written(&Posted { provider_id, answers })
+    let receipt = Receipt { message, state: spec.state.into(), code: spec.code, stage };
+    Ok((News::Receipt(receipt), provider_id))
 }
 
 fn conduct(forged: bool) -> Conduct {

@@ -15,6 +15,7 @@ use crate::clock::Second;
 use crate::ledger::{Entry, Outcome};
 use crate::message::{Receipt, Reply};
 use crate::send::{Codes, Refusal, SendRequest};
+use crate::target::Target;
 
 const TEXT_CHARS_MAX: usize = 2_048;
 const PAGE_SIZE: usize = 100;
@@ -199,6 +200,10 @@ impl Dialect for Bandwidth {
             Outcome::Delivered => ("message-delivered", None),
             Outcome::Undelivered(code) | Outcome::Failed(code) => ("message-failed", Some(code)),
         }
+    }
+
+    fn tries_again(&self, _: Option<u16>, _: u8, _: &Target) -> bool {
+        true
     }
 
     fn receipt(&self, letter: &mut Letter, receipt: &Receipt, signing: &Signing<'_>) {

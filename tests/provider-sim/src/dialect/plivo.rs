@@ -17,6 +17,7 @@ use crate::clock::Second;
 use crate::ledger::{Entry, Outcome};
 use crate::message::{Receipt, Reply};
 use crate::send::{Codes, Refusal, SendRequest};
+use crate::target::Target;
 
 const TEXT_CHARS_MAX: usize = 1_600;
 const PAGE_MAX: usize = 20;
@@ -174,6 +175,10 @@ impl Dialect for Plivo {
             Outcome::Undelivered(code) => ("undelivered", Some(code)),
             Outcome::Failed(code) => ("failed", Some(code)),
         }
+    }
+
+    fn tries_again(&self, _: Option<u16>, _: u8, _: &Target) -> bool {
+        true
     }
 
     fn receipt(&self, letter: &mut Letter, receipt: &Receipt, signing: &Signing<'_>) {

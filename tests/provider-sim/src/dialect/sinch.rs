@@ -9,12 +9,13 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Asks, Dialect, Filter, Letter, Route, Signing, Standing, reference_of, value};
+use super::{Asks, Dialect, Filter, Letter, Route, Signing, Standing, is_busy, reference_of, value};
 use crate::account::{AccountSpec, Refused, Signer};
 use crate::clock::Second;
 use crate::ledger::{Entry, Outcome};
 use crate::message::{Receipt, Reply};
 use crate::send::{Codes, Refusal, SendRequest};
+use crate::target::Target;
 
 const BODY_CHARS_MAX: usize = 2_000;
 const PAGE_DEFAULT: usize = 30;
@@ -197,6 +198,10 @@ impl Dialect for Sinch {
             Outcome::Undelivered(code) => ("Failed", Some(code)),
             Outcome::Failed(code) => ("Aborted", Some(code)),
         }
+    }
+
+    fn tries_again(&self, answer: Option<u16>, _: u8, _: &Target) -> bool {
+        is_busy(answer)
     }
 
     fn receipt(&self, letter: &mut Letter, receipt: &Receipt, signing: &Signing<'_>) {

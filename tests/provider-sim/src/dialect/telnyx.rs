@@ -19,6 +19,7 @@ use crate::clock::Second;
 use crate::ledger::{Entry, Outcome};
 use crate::message::{Receipt, Reply, Stage};
 use crate::send::{Codes, Refusal, SendRequest};
+use crate::target::Target;
 
 const SEGMENTS_MAX: usize = 10;
 const PAGE_DEFAULT: usize = 20;
@@ -215,6 +216,10 @@ impl Dialect for Telnyx {
             Outcome::Undelivered(code) => ("delivery_failed", Some(code)),
             Outcome::Failed(code) => ("sending_failed", Some(code)),
         }
+    }
+
+    fn tries_again(&self, _: Option<u16>, _: u8, _: &Target) -> bool {
+        true
     }
 
     fn receipt(&self, letter: &mut Letter, receipt: &Receipt, signing: &Signing<'_>) {

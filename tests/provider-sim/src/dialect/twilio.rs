@@ -15,6 +15,7 @@ use crate::clock::Second;
 use crate::ledger::{Entry, Outcome};
 use crate::message::{Receipt, Reply};
 use crate::send::{Codes, Refusal, SendRequest};
+use crate::target::Target;
 
 const BODY_CHARS_MAX: usize = 1_600;
 const VALIDITY_S_MAX: u32 = 36_000;
@@ -179,6 +180,19 @@ impl Dialect for Twilio {
             Outcome::Undelivered(code) => ("undelivered", Some(code)),
             Outcome::Failed(code) => ("failed", Some(code)),
         }
+    }
+
+    /// After what the URL says; otherwise once, where nobody answers. How often is a knob for all providers.
+    fn tries_again(&self, answer: Option<u16>, tries: u8, target: &Target) -> bool {
+        let policies: Vec<&str> = target.setting("rp").unwrap_or("ct").split(',').collect();
+        let policy: &[&str] = match answer {
+            None => &["ct", "rt", "all"],
+            Some(500..) => &["5xx", "all"],
+            Some(400..) => &["4xx", "all"],
+            Some(_) => &[],
+        };
+        (tries <= 1 || target.setting("rc").is_some())
+            && policy.iter().any(|policy| policies.contains(policy))
     }
 
     fn receipt(&self, letter: &mut Letter, receipt: &Receipt, signing: &Signing<'_>) {

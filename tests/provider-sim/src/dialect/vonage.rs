@@ -11,12 +11,13 @@ use serde::Deserialize;
 use serde_json::json;
 use uuid::Uuid;
 
-use super::{Asks, Dialect, Filter, Letter, Route, Signing, Standing, reference_of, value};
+use super::{Asks, Dialect, Filter, Letter, Route, Signing, Standing, is_busy, reference_of, value};
 use crate::account::{AccountSpec, Refused, Signer};
 use crate::clock::Second;
 use crate::ledger::{Entry, Outcome};
 use crate::message::{Receipt, Reply};
 use crate::send::{Codes, Refusal, SendRequest};
+use crate::target::Target;
 
 const BODY_CHARS_MAX: usize = 3_200;
 const PAGE_DEFAULT: usize = 1_000;
@@ -227,6 +228,10 @@ impl Dialect for Vonage {
             Outcome::Undelivered(code) => ("rejected", Some(code)),
             Outcome::Failed(code) => ("undeliverable", Some(code)),
         }
+    }
+
+    fn tries_again(&self, answer: Option<u16>, _: u8, _: &Target) -> bool {
+        is_busy(answer)
     }
 
     fn receipt(&self, letter: &mut Letter, receipt: &Receipt, signing: &Signing<'_>) {

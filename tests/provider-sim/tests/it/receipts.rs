@@ -107,7 +107,8 @@ async fn a_webhook_that_nobody_takes_is_given_up() {
         stage.behave(json!({"webhook_retry_ms": [1, 2], "webhook_retries": 2})).await;
         // Nobody listens on port 1, where receipts go that a text says where to send; others are turned away.
         stage.gateway.answer_with(503);
-        let callback = "http://127.0.0.1:1/status?m=00000000000000000000000000000007".to_owned();
+        let callback = "http://127.0.0.1:1/status?m=00000000000000000000000000000007";
+        let callback = [callback, stage.provider().webhook_fragment()].concat();
         stage.send(Uuid::from_u128(7), |draft| draft.callback = callback).await;
         stage.quiet().await;
         let stats = stage.stats().await;
@@ -115,6 +116,35 @@ async fn a_webhook_that_nobody_takes_is_given_up() {
         let ledger = stage.ledger().await;
         assert!(ledger.given_up.contains(&Uuid::from_u128(7)));
         assert_eq!(ledger.tally().untold, 1);
+    }
+}
+
+#[tokio::test]
+async fn each_provider_tries_again_after_what_it_says_it_does() {
+    for (provider, fragment, answer, retries) in [
+        (Provider::Twilio, "", 503, 0),
+        (Provider::Twilio, "#rc=5&rp=5xx,ct,rt", 503, 2),
+        (Provider::Twilio, "#rc=5&rp=5xx,ct,rt", 403, 0),
+        (Provider::Twilio, "#rc=5&rp=all", 403, 2),
+        (Provider::Telnyx, "", 403, 2),
+        (Provider::Bandwidth, "", 403, 2),
+        (Provider::Plivo, "", 403, 2),
+        (Provider::Vonage, "", 403, 0),
+        (Provider::Vonage, "", 429, 2),
+        (Provider::Vonage, "", 503, 2),
+        (Provider::Sinch, "", 403, 0),
+        (Provider::Sinch, "", 503, 2),
+    ] {
+        let stage = Stage::set(provider).await;
+        let knobs = json!({"webhook_retry_ms": [1, 2], "webhook_retries": 2, "sent_receipts": false});
+        stage.behave(knobs).await;
+        stage.gateway.answer_with(answer);
+        let callback = format!("{}{fragment}", stage.callback(Uuid::from_u128(7)));
+        stage.send(Uuid::from_u128(7), |draft| draft.callback = callback).await;
+        stage.quiet().await;
+        let stats = stage.stats().await;
+        let found = (stats.receipts_given_up, stats.webhook_retries);
+        assert_eq!(found, (1, retries), "{provider} {fragment} {answer}");
     }
 }
 

@@ -63,6 +63,7 @@ impl Stage {
             api_secret: opened.api_secret.into(),
             webhook_key: opened.webhook_key.into(),
             base_url: Some(sim.url().to_owned()),
+            ..Account::default()
         };
         let stage = Self { sim, gateway, account: (provider, account), directory };
         // Far enough apart that a busy machine does not bring them together.
@@ -131,7 +132,7 @@ impl Stage {
             from: NUMBER.to_owned(),
             body: "Hi é, it's Sam".to_owned(),
             media_urls: vec![],
-            callback: self.callback(message_id),
+            callback: self.callback(message_id) + self.provider().webhook_fragment(),
             reference: Reference { message: message_id, attempt: 1 },
         };
         change(&mut draft);

@@ -1,0 +1,1 @@
+SELECT tries FROM reply_media WHERE id = $1 AND state = $2 FOR UPDATE
