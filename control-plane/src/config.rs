@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
-use muster_runtime::config::{Log, Nats};
+use muster_runtime::config::{Admin, Log, Nats, Telemetry};
 use muster_runtime::tls::{ClientFiles, MutualServerFiles, ServerFiles};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::de::Error as _;
@@ -26,6 +26,15 @@ pub struct Config {
     /// Logging.
     #[serde(default)]
     pub log: Log,
+    /// The listener for operators.
+    #[serde(default)]
+    pub admin: Admin,
+    /// What is told, and to whom.
+    #[serde(default)]
+    pub telemetry: Telemetry,
+    /// The process's name in telemetry. Empty: made of the host's name and the process's id.
+    #[serde(default)]
+    pub node: String,
     /// Threads to run on; 1 keeps everything on one.
     #[serde(default = "threads")]
     pub threads: usize,

@@ -24,6 +24,7 @@ use self::error::Said;
 pub use self::error::{Error, Result};
 use crate::audit::Change;
 use crate::config;
+use crate::metrics;
 use crate::store::schema::schema_version;
 
 mod migrations {
@@ -59,10 +60,10 @@ impl Database {
     pub fn new(config: &config::Database, tasks: &Tasks) -> anyhow::Result<Self> {
         let connector = Connector::new(config.tls.as_ref(), tasks)?;
         let pool = |url, options| pool(&connector, url, config.pool_size, options);
-        Ok(Self {
-            app: pool(&config.app_url, None).context("database.app_url")?,
-            system: pool(&config.system_url, Some(SYSTEM_OPTIONS)).context("database.system_url")?,
-        })
+        let app = pool(&config.app_url, None).context("database.app_url")?;
+        let system = pool(&config.system_url, Some(SYSTEM_OPTIONS)).context("database.system_url")?;
+        metrics::observe_pools([("app", app.clone()), ("system", system.clone())]);
+        Ok(Self { app, system })
     }
 
     /// Waits until PostgreSQL answers in both roles and has the schema that this build knows, or a newer one.

@@ -8,6 +8,7 @@ pub mod config;
 pub mod db;
 mod hours;
 mod import;
+mod metrics;
 mod nudge;
 mod oidc;
 mod quota;

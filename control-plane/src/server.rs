@@ -29,8 +29,10 @@ use muster_runtime::bus::Bus;
 use muster_runtime::grpc::{self, MESSAGE_BYTES_MAX};
 use muster_runtime::health::{Health, HealthServer, HealthService, closing};
 use muster_runtime::objects::Objects;
-use muster_runtime::service::stop_requested;
+use muster_runtime::service::{node_name, stop_requested};
 use muster_runtime::supervise::Tasks;
+use muster_runtime::telemetry::rpc::RpcLayer;
+use muster_runtime::telemetry::{Telemetry, admin};
 
 use crate::audit::keeper::Keeper;
 use crate::audit::layer::AuditLayer;
@@ -82,6 +84,8 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     let config = Arc::new(config);
     let secrets = Secrets::new(&config.kek)?;
     let tasks = Tasks::default();
+    let node = node_name(&config.node);
+    let telemetry = Telemetry::start(&config.telemetry, "control-plane", &node, &tasks)?;
     let db = Database::new(&config.database, &tasks)?;
     let bus = Bus::connect(&config.nats, "control-plane", &tasks).await?;
     let nudges = Arc::new(Nudges::default());
@@ -100,6 +104,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
     };
     let access = Access::new(db.clone(), &config.operator_key, verifier);
     let (health, service) = Health::new(&tasks).await;
+    admin::serve(&config.admin, &health, service.clone(), &tasks).await?;
     serve_api(&config, api.clone(), access.clone(), service.clone(), &tasks).await?;
     let directory = Directory { db: db.clone(), secrets: secrets.clone(), access };
     serve_internal(&config, api, directory, service, &tasks).await?;
@@ -130,6 +135,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         failed = serve => failed?,
     }
     tasks.drain().await;
+    telemetry.end().await;
     Ok(())
 }
 
@@ -144,6 +150,7 @@ async fn serve_api(
     let (v1, v1alpha) = grpc::reflection(&SERVICES).context("reflection")?;
     let rates = Rates::new(api.db.clone());
     let router = grpc::server()
+        .layer(RpcLayer)
         .layer(AuditLayer(Keeper::start(api.db.clone(), tasks)))
         .layer(AccessLayer(access))
         // Behind it, because it says whose call it is.
@@ -186,6 +193,7 @@ async fn serve_internal(
     let router = grpc::server()
         .max_connection_age(INTERNAL_AGE_MAX)
         .max_connection_age_grace(INTERNAL_AGE_GRACE)
+        .layer(RpcLayer)
         .layer(InternalLayer)
         .add_service(health)
         .add_service(ClaimServiceServer::new(api.clone()))

@@ -2,10 +2,12 @@
 //! module speaks SQL. Whoever calls holds a transaction, and so decides what is committed together.
 
 use deadpool_postgres::Transaction;
+use muster_runtime::clock;
 use tokio_postgres::Row;
 use tokio_postgres::types::ToSql;
 
 use crate::db::Result;
+use crate::metrics::METRICS;
 
 pub(crate) mod accounts;
 pub(crate) mod audit;
@@ -16,6 +18,7 @@ pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod inquiries;
 pub(crate) mod keys;
+pub(crate) mod measures;
 pub(crate) mod media;
 pub(crate) mod members;
 pub(crate) mod messages;
@@ -42,22 +45,29 @@ type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 
 async fn query(tx: &Transaction<'_>, sql: &str, parameters: Parameters<'_>) -> Result<Vec<Row>> {
     let statement = tx.prepare_cached(sql).await?;
-    Ok(tx.query(&statement, parameters).await?)
+    timed(tx.query(&statement, parameters)).await
 }
 
 async fn query_opt(tx: &Transaction<'_>, sql: &str, parameters: Parameters<'_>) -> Result<Option<Row>> {
     let statement = tx.prepare_cached(sql).await?;
-    Ok(tx.query_opt(&statement, parameters).await?)
+    timed(tx.query_opt(&statement, parameters)).await
 }
 
 async fn query_one(tx: &Transaction<'_>, sql: &str, parameters: Parameters<'_>) -> Result<Row> {
     let statement = tx.prepare_cached(sql).await?;
-    Ok(tx.query_one(&statement, parameters).await?)
+    timed(tx.query_one(&statement, parameters)).await
 }
 
 async fn execute(tx: &Transaction<'_>, sql: &str, parameters: Parameters<'_>) -> Result<u64> {
     let statement = tx.prepare_cached(sql).await?;
-    Ok(tx.execute(&statement, parameters).await?)
+    timed(tx.execute(&statement, parameters)).await
+}
+
+async fn timed<T>(answer: impl Future<Output = Result<T, tokio_postgres::Error>>) -> Result<T> {
+    let begun = clock::instant();
+    let answer = answer.await;
+    METRICS.statement(clock::since(begun));
+    Ok(answer?)
 }
 
 /// One page of a list: what lies after `after`, `limit` rows at most.

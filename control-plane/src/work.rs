@@ -21,6 +21,7 @@ mod facts;
 mod fold;
 mod health;
 mod inbound;
+mod measure;
 mod media;
 mod moves;
 mod nodes;
@@ -81,6 +82,8 @@ pub(crate) fn start(context: &Context, tasks: &Tasks) {
     tasks.keep_running("missing receipts", move || receipts::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("alarm", move || alarm::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("measure", move || measure::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("sweep", move || sweep::run(c.clone()));
     let c = context.clone();

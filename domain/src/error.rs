@@ -77,6 +77,27 @@ impl ErrorClass {
         }
     }
 
+    /// Its name, as metrics and traces spell it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::InvalidRecipient => "invalid_recipient",
+            Self::Landline => "landline",
+            Self::OptedOut => "opted_out",
+            Self::Blocked => "blocked",
+            Self::Content => "content",
+            Self::Credentials => "credentials",
+            Self::SenderNumber => "sender_number",
+            Self::Registration => "registration",
+            Self::Account => "account",
+            Self::BadRequest => "bad_request",
+            Self::Transient => "transient",
+            Self::Rate => "rate",
+            Self::Cap => "cap",
+            Self::Expired => "expired",
+            Self::Unknown => "unknown",
+        }
+    }
+
     /// The class that `code` stands for.
     pub fn from_code(code: i16) -> Option<Self> {
         Self::ALL.into_iter().find(|class| class.code() == code)

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use muster_runtime::config::{Log, Nats};
+use muster_runtime::config::{Admin, Log, Nats, Telemetry};
 use muster_runtime::directory::ControlPlane;
 use muster_runtime::tls::ServerFiles;
 use secrecy::SecretString;
@@ -28,6 +28,12 @@ pub struct Config {
     /// What is logged.
     #[serde(default)]
     pub log: Log,
+    /// The listener for operators.
+    #[serde(default)]
+    pub admin: Admin,
+    /// What is told, and to whom.
+    #[serde(default)]
+    pub telemetry: Telemetry,
     /// Threads. One is best up to a core's worth of webhooks; run more gateways rather than more threads.
     #[serde(default = "threads")]
     pub threads: usize,

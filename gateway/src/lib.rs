@@ -12,6 +12,7 @@ pub mod config;
 mod count;
 mod events;
 mod media;
+mod metrics;
 mod webhook;
 
 use std::net::SocketAddr;
@@ -22,8 +23,10 @@ use muster_runtime::access::layer::AccessLayer;
 use muster_runtime::batch::{Events, Limits};
 use muster_runtime::bus::Bus;
 use muster_runtime::directory::{Callers, Directory};
-use muster_runtime::health::{Health, closing};
+use muster_runtime::health::{Health, HealthServer, HealthService, closing};
 use muster_runtime::supervise::Tasks;
+use muster_runtime::telemetry::rpc::RpcLayer;
+use muster_runtime::telemetry::{Telemetry, admin};
 use muster_runtime::{access, grpc, service};
 
 use tokio_util::sync::CancellationToken;
@@ -47,6 +50,7 @@ const LAST_WORDS_MAX: Duration = Duration::from_secs(3);
 pub struct Gateway {
     tasks: Tasks,
     counts: Arc<Counts>,
+    telemetry: Telemetry,
     /// Where webhooks are taken.
     pub webhooks: SocketAddr,
     /// Where event streams are served.
@@ -61,6 +65,7 @@ impl Gateway {
     pub async fn start(config: Config) -> anyhow::Result<Self> {
         let node = service::node_name(&config.node);
         let tasks = Tasks::default();
+        let telemetry = Telemetry::start(&config.telemetry, "gateway", &node, &tasks)?;
         let bus = Bus::connect(&config.nats, &node, &tasks).await?;
         let channel = config.control_plane.channel(&tasks)?;
         let media = Arc::new(Fetcher::new(&config.media, channel.clone(), node.clone())?);
@@ -84,15 +89,19 @@ impl Gateway {
         let webhooks = webhook::listen(&config.webhooks, webhooks, counts.clone(), &tasks).await?;
         // Last, because it says that the gateway serves.
         let callers = Callers::new(directory);
-        let grpc = serve_grpc(&config.grpc, watches, callers, &tasks).await?;
+        let (health, service) = Health::new(&tasks).await;
+        admin::serve(&config.admin, &health, service.clone(), &tasks).await?;
+        let grpc = serve_grpc(&config.grpc, watches, callers, service, &tasks).await?;
+        health.serving().await;
         tracing::info!(node, "the gateway is working");
-        Ok(Self { tasks, counts, webhooks, grpc })
+        Ok(Self { tasks, counts, telemetry, webhooks, grpc })
     }
 
     /// Stops listening, ends event streams, and answers the webhooks that are open.
     pub async fn drain(self) {
         self.tasks.drain().await;
         self.counts.log();
+        self.telemetry.end().await;
     }
 }
 
@@ -106,15 +115,16 @@ async fn serve_grpc(
     config: &config::Grpc,
     watches: Watches,
     callers: Callers,
+    health: HealthServer<impl HealthService>,
     tasks: &Tasks,
 ) -> anyhow::Result<SocketAddr> {
     access::table::check()?;
     let (incoming, address) = grpc::bind(&config.listen, config.tls.clone(), "gRPC", tasks).await?;
     let (reflection, reflection_alpha) = grpc::reflection(&["muster.v1.EventService"])?;
-    let (health, service) = Health::new(tasks).await;
     let server = grpc::server()
+        .layer(RpcLayer)
         .layer(AccessLayer(callers))
-        .add_service(service)
+        .add_service(health)
         .add_service(reflection)
         .add_service(reflection_alpha)
         .add_service(EventServer::new(watches));
@@ -128,6 +138,5 @@ async fn serve_grpc(
             () = overdue(stop) => tracing::info!("watchers who do not read are cut off"),
         }
     });
-    health.serving().await;
     Ok(address)
 }

@@ -16,9 +16,9 @@ use muster_proto::internal::v1::media_service_client::MediaServiceClient;
 use muster_proto::internal::v1::report_medium_request::{Outcome, Stored};
 use muster_proto::internal::v1::{Medium, ReportMediumRequest, TakeMediaRequest};
 use muster_proto::v1::MediaReason;
+use muster_runtime::directory::Channel;
 use muster_runtime::egress::{Bounds, Failed, Fetched, Guard};
 use muster_runtime::objects::Objects;
-use tonic::transport::Channel;
 
 use crate::account;
 use crate::config;

@@ -22,11 +22,14 @@ use muster_proto::internal::v1::Event;
 use muster_providers::{Forged, WebhookRequest};
 use muster_runtime::batch::Events;
 use muster_runtime::clock;
+use muster_runtime::frame::message_of;
+use muster_runtime::telemetry::trace::{self, Span, SpanKind};
 
 use self::event::Believed;
 use self::path::{Kind, Path};
 use crate::account::{Account, Accounts};
 use crate::count::{Counts, Fate};
+use crate::metrics;
 
 pub(crate) use self::listen::listen;
 
@@ -77,6 +80,7 @@ impl Webhooks {
             Ok(account) => account,
             Err((fate, status)) => {
                 self.counts.add(None, fate);
+                metrics::webhook(None, kind.name(), fate);
                 return empty(status);
             }
         };
@@ -86,6 +90,7 @@ impl Webhooks {
             Err((fate, status)) => (fate, empty(status)),
         };
         self.counts.add_of(account.id, provider, fate);
+        metrics::webhook(Some(provider), kind.name(), fate);
         response
     }
 
@@ -118,7 +123,8 @@ impl Webhooks {
             arrived_us,
         };
         let (events, fate) = believed.events(account.adapter.events(&verified));
-        self.report(events).await?;
+        self.report(&events).await?;
+        told(account.adapter.provider(), &events, arrived_us);
         Ok(fate)
     }
 
@@ -135,15 +141,26 @@ impl Webhooks {
         }
     }
 
-    async fn report(&self, events: Vec<Event>) -> Result<(), Refused> {
+    async fn report(&self, events: &[Event]) -> Result<(), Refused> {
         // At once, so that providers come back later instead of waiting for what will not be in time.
         if self.events.is_stuck() {
             return Err((Fate::Unavailable, StatusCode::SERVICE_UNAVAILABLE));
         }
-        let reports = try_join_all(events.into_iter().map(|event| self.events.report(event)));
+        let reports = try_join_all(events.iter().map(|event| self.events.report(event.clone())));
         match tokio::time::timeout(PUBLISH_TIMEOUT, reports).await {
             Ok(Ok(_all)) => Ok(()),
             Ok(Err(_)) | Err(_) => Err((Fate::Unavailable, StatusCode::SERVICE_UNAVAILABLE)),
+        }
+    }
+}
+
+/// Counts what a provider told, and tells of it in the traces of those texts that are traced.
+fn told(provider: Provider, events: &[Event], arrived_us: i64) {
+    for event in events {
+        metrics::told(provider, event);
+        if let Some(place) = message_of(event).and_then(trace::text) {
+            let span = Span::begin(Some(place), "webhook", SpanKind::Server).since(arrived_us);
+            span.with("muster.provider", provider.name()).end();
         }
     }
 }

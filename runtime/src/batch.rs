@@ -20,7 +20,9 @@ use tokio::time::sleep;
 
 use crate::bus::Bus;
 use crate::clock;
+use crate::frame::message_of;
 use crate::supervise::Tasks;
+use crate::telemetry::trace::{Span, SpanKind, within};
 
 /// Events that may wait for a frame; then reporters wait too.
 const BUFFER_EVENTS_MAX: usize = 4_096;
@@ -171,9 +173,11 @@ where
     F: Future<Output = anyhow::Result<()>>,
 {
     let Frame { events, waiting, .. } = frame;
+    let span = Span::of_texts(None, "send events", SpanKind::Producer, events.iter().filter_map(message_of));
+    let place = span.as_ref().map(Span::place);
     let payload = Bytes::from(EventFrame { node: node.to_owned(), events }.encode_to_vec());
     let mut pause = *RETRY_PAUSE.start();
-    while let Err(error) = (to.publish)(payload.clone()).await {
+    while let Err(error) = within(place, (to.publish)(payload.clone())).await {
         to.stuck.store(true, Ordering::Relaxed);
         let events = waiting.len();
         tracing::warn!(events, error = format!("{error:#}"), "events could not be published; trying again");
@@ -181,6 +185,7 @@ where
         pause = (pause * 2).min(*RETRY_PAUSE.end());
     }
     to.stuck.store(false, Ordering::Relaxed);
+    span.into_iter().for_each(Span::end);
     for published in waiting {
         // Whoever reported it may have stopped waiting.
         let _ = published.send(());

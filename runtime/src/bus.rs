@@ -7,13 +7,21 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
+use async_nats::connection::State;
 use async_nats::jetstream::consumer::{self, PullConsumer};
+use async_nats::jetstream::context::PublishError;
+use async_nats::jetstream::message::PublishMessage;
 use async_nats::jetstream::{self, stream};
+use bytes::Bytes;
 use futures::StreamExt as _;
+use uuid::Uuid;
 
 use self::server::Server;
+use crate::clock;
 use crate::config::Nats;
 use crate::supervise::Tasks;
+use crate::telemetry::metrics;
+use crate::telemetry::trace::{self, Place, TRACEPARENT};
 use crate::tls;
 use crate::topology::{SHARD_OWNER, SHARDS, Topology};
 
@@ -65,6 +73,8 @@ impl Bus {
                  ones silently ignore settings that keep texts from being lost"
             );
         }
+        let connection = client.clone();
+        metrics::dependency("nats", move || connection.connection_state() == State::Connected);
         let jetstream = jetstream::context::ContextBuilder::new()
             .timeout(ANSWER_TIMEOUT)
             .ack_timeout(ANSWER_TIMEOUT)
@@ -181,13 +191,36 @@ impl Bus {
     /// Publishes one frame and waits until JetStream has it.
     ///
     /// # Errors
+    /// As for [`Self::send`].
+    pub async fn publish(&self, subject: String, payload: Bytes) -> Result<(), PublishError> {
+        self.send(subject, None, payload).await?.await
+    }
+
+    /// Publishes one frame, and returns what waits until JetStream has it. The frame's headers name the trace that this
+    /// task works in, and the `id` by which JetStream knows it again, where it has one.
+    ///
+    /// # Errors
     /// Where no ack came in time: the frame may or may not be there, and publishing it again must be harmless.
-    pub async fn publish(
+    pub async fn send(
         &self,
         subject: String,
-        payload: bytes::Bytes,
-    ) -> Result<(), jetstream::context::PublishError> {
-        self.jetstream.publish(subject, payload).await?.await.map(|_ack| ())
+        id: Option<Uuid>,
+        payload: Bytes,
+    ) -> Result<impl Future<Output = Result<(), PublishError>> + use<>, PublishError> {
+        let (stream, begun) = (self.topology.stream_of(&subject), clock::instant());
+        let mut message = PublishMessage::build().payload(payload);
+        if let Some(id) = id {
+            message = message.message_id(id.simple().to_string());
+        }
+        if let Some(place) = trace::current() {
+            message = message.header(TRACEPARENT, place.header());
+        }
+        let ack = self.jetstream.send_publish(subject, message).await?;
+        Ok(async move {
+            ack.await?;
+            metrics::frame_sent(stream, clock::since(begun).as_secs_f64());
+            Ok(())
+        })
     }
 
     /// Hands everything that was written, such as acks, to the server: the last thing before the process ends.
@@ -201,4 +234,9 @@ impl Bus {
             Err(_elapsed) => tracing::warn!("the last acks may be lost; their frames come again"),
         }
     }
+}
+
+/// The place that a frame's headers name; `None` where they name none that is traced.
+pub fn place_of(message: &jetstream::Message) -> Option<Place> {
+    Place::from_header(message.headers.as_ref()?.get(TRACEPARENT)?.as_str())
 }

@@ -7,7 +7,7 @@ use figment::providers::{Env, Format as _, Toml};
 use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
-use crate::tls::ClientFiles;
+use crate::tls::{ClientFiles, ServerFiles};
 
 /// How to reach NATS, and how our streams are named there.
 #[derive(Clone, Debug, Deserialize)]
@@ -48,6 +48,57 @@ impl Default for Log {
     fn default() -> Self {
         Self { filter: "info".to_owned(), json: true }
     }
+}
+
+/// The listener for operators: metrics, probes, and what is logged.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Admin {
+    /// Where it listens, such as `127.0.0.1:7411`. Empty: nowhere.
+    pub listen: String,
+    /// TLS; without it, it listens in plaintext.
+    pub tls: Option<ServerFiles>,
+}
+
+/// Where metrics and traces are pushed to.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Telemetry {
+    /// A collector of OpenTelemetry, by OTLP over gRPC: `http://127.0.0.1:4317`, or `https`. Empty: nothing is pushed.
+    #[serde(default)]
+    pub otlp: String,
+    /// TLS to the collector, where its URL begins with `https`.
+    pub tls: Option<ClientFiles>,
+    /// The share of texts, and of calls without a trace of their caller's, that are traced: 0 to 1. The same for all
+    /// services.
+    #[serde(default = "sampling_ratio")]
+    pub sampling_ratio: f64,
+    /// How often metrics are pushed, in seconds.
+    #[serde(default = "push_interval_s")]
+    pub push_interval_s: u64,
+    /// More attributes of the process, in the syntax of `OTEL_RESOURCE_ATTRIBUTES`: `deployment.environment.name=prod`.
+    #[serde(default)]
+    pub resource: String,
+}
+
+impl Default for Telemetry {
+    fn default() -> Self {
+        Self {
+            otlp: String::new(),
+            tls: None,
+            sampling_ratio: sampling_ratio(),
+            push_interval_s: push_interval_s(),
+            resource: String::new(),
+        }
+    }
+}
+
+fn sampling_ratio() -> f64 {
+    0.01
+}
+
+fn push_interval_s() -> u64 {
+    15
 }
 
 /// Reads a service's configuration.

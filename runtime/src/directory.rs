@@ -21,7 +21,7 @@ use muster_proto::internal::v1::{
 };
 use serde::Deserialize;
 use tonic::codegen::http::uri::Authority;
-use tonic::transport::{Channel, Endpoint, Uri};
+use tonic::transport::{Endpoint, Uri};
 use tonic::{Code, Status};
 
 use crate::access::layer::Authenticate;
@@ -30,6 +30,7 @@ use crate::access::{Actor, Caller, Credential, Principal};
 use crate::error::Error;
 use crate::frame::{id_bytes, id_from};
 use crate::supervise::Tasks;
+use crate::telemetry::rpc::Rpc;
 use crate::tls::{self, MutualClientFiles};
 
 /// How long an answer is kept: what an operator changes or revokes takes effect within this time.
@@ -56,6 +57,9 @@ const PROBE: Duration = Duration::from_secs(5);
 
 /// What the control-plane may send ahead of our reading: a batch of claims in one go.
 const WINDOW_BYTES: u32 = 1024 * 1024;
+
+/// A channel to the control-plane, whose calls are told of.
+pub type Channel = Rpc<tonic::transport::Channel>;
 
 /// How to reach the control-plane's internal services.
 #[derive(Clone, Debug, Deserialize)]
@@ -88,7 +92,7 @@ impl ControlPlane {
             .keep_alive_while_idle(true)
             .initial_stream_window_size(WINDOW_BYTES)
             .initial_connection_window_size(4 * WINDOW_BYTES);
-        Ok(endpoint.connect_with_connector_lazy(connector))
+        Ok(Rpc::of_control_plane(endpoint.connect_with_connector_lazy(connector)))
     }
 }
 

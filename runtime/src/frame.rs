@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::status::Fact;
-use muster_proto::internal::v1::FactKind;
+use muster_proto::internal::v1::event::Kind;
+use muster_proto::internal::v1::{Event, FactKind};
 use uuid::Uuid;
 
 /// A fact as a frame spells it.
@@ -51,6 +52,15 @@ impl WireFact {
     }
 }
 
+/// The message that an event is about; `None` where it is about none, or does not say.
+pub fn message_of(event: &Event) -> Option<Uuid> {
+    match event.kind.as_ref()? {
+        Kind::Outcome(outcome) => id_from(&outcome.message_id),
+        Kind::Receipt(receipt) => id_from(&receipt.message_id),
+        Kind::Inbound(_) | Kind::Unreadable(_) => None,
+    }
+}
+
 /// An id as 16 bytes.
 pub fn id_bytes(id: Uuid) -> Bytes {
     Bytes::copy_from_slice(id.as_bytes())
@@ -59,6 +69,12 @@ pub fn id_bytes(id: Uuid) -> Bytes {
 /// The id in exactly 16 bytes.
 pub fn id_from(bytes: &[u8]) -> Option<Uuid> {
     Uuid::from_slice(bytes).ok()
+}
+
+/// When an id was made, in microseconds since the epoch; `None` where it does not say.
+pub fn made_us(id: Uuid) -> Option<i64> {
+    let (seconds, nanos) = id.get_timestamp()?.to_unix();
+    Some(i64::try_from(seconds).ok()? * 1_000_000 + i64::from(nanos / 1_000))
 }
 
 /// The ids in a run of 16 bytes each. A remainder is ignored.

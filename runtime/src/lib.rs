@@ -17,6 +17,7 @@ pub mod name;
 pub mod objects;
 pub mod service;
 pub mod supervise;
+pub mod telemetry;
 pub mod tls;
 pub mod topology;
 

@@ -1,36 +1,20 @@
-//! The frame of a service's `main`: telemetry, the runtime, and the wait for the signal to stop.
+//! The frame of a service's `main`: logs, the runtime, and the wait for the signal to stop.
 
 use std::future::Future;
-use std::str::FromStr as _;
-
 use tokio::signal::unix::{SignalKind, signal};
-use tracing_subscriber::EnvFilter;
-use tracing_subscriber::filter::Directive;
 
 use crate::config::Log;
-
-/// Crates that log the values they carry when they are asked to say much: phone numbers and texts in the parameters of
-/// statements, keys in the headers of requests. They are not asked, whatever the configuration says.
-const TALKATIVE: [&str; 4] = ["tokio_postgres=warn", "h2=warn", "hyper=warn", "rlibphonenumber=warn"];
+use crate::telemetry::log;
 
 /// Sets up logging and the crypto provider, and runs `service` on `threads` threads.
 ///
 /// # Errors
 /// Whatever `service` ends with.
-pub fn run<F>(log: &Log, threads: usize, service: F) -> anyhow::Result<()>
+pub fn run<F>(logs: &Log, threads: usize, service: F) -> anyhow::Result<()>
 where
     F: Future<Output = anyhow::Result<()>>,
 {
-    let mut filter = EnvFilter::try_new(&log.filter)?;
-    for target in TALKATIVE {
-        filter = filter.add_directive(Directive::from_str(target)?);
-    }
-    let logs = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
-    if log.json {
-        logs.json().init()
-    } else {
-        logs.init()
-    }
+    log::start(logs)?;
     // The only crypto provider; an error would mean that it is installed already.
     let _ = rustls::crypto::aws_lc_rs::default_provider().install_default();
     let runtime = if threads == 1 {

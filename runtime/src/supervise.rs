@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use crate::telemetry::metrics;
+
 /// The pause before a failed loop begins again.
 const RESTART_PAUSE: Duration = Duration::from_millis(500);
 /// How long tasks may take to end after they are told to.
@@ -40,6 +42,7 @@ impl Tasks {
         F: Future<Output = anyhow::Result<()>> + Send + 'static,
     {
         let stop = self.stop();
+        metrics::loop_failed(name, 0);
         self.tracker.spawn(async move {
             while !stop.is_cancelled() {
                 let end = tokio::select! {
@@ -47,6 +50,7 @@ impl Tasks {
                     () = stop.cancelled() => return,
                 };
                 if let Err(error) = end {
+                    metrics::loop_failed(name, 1);
                     tracing::warn!(
                         task = name,
                         error = format!("{error:#}"),

@@ -27,6 +27,13 @@ pub fn shard_of(number: Uuid) -> u16 {
     u16::from_be_bytes([high, low]) % SHARDS
 }
 
+/// The streams, as metrics and traces call them.
+pub const WORK: &str = "work";
+/// See [`WORK`].
+pub const EVENTS: &str = "events";
+/// See [`WORK`].
+pub const STATUS: &str = "status";
+
 /// How long a sender node may say nothing of a frame before it is given to another. A node that works on it says so
 /// every 3 seconds, so this is how long the orders that a dead node had taken stay with it.
 const WORK_ACK_WAIT: Duration = Duration::from_secs(8);
@@ -90,6 +97,12 @@ impl Topology {
     /// The subject of a tenant's status changes.
     pub fn status_subject(&self, tenant: Uuid) -> String {
         format!("{}.status.{}", self.prefix, tenant.simple())
+    }
+
+    /// Which stream takes what is published there, as metrics and traces call it.
+    pub fn stream_of(&self, subject: &str) -> &'static str {
+        let name = subject.strip_prefix(&self.prefix).and_then(|rest| rest.split('.').nth(1));
+        [WORK, EVENTS, STATUS].into_iter().find(|stream| name == Some(stream)).unwrap_or("other")
     }
 
     /// The streams, as they must be.

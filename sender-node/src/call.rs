@@ -6,17 +6,20 @@ use bytes::Bytes;
 use http::StatusCode;
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::phone::PhoneNumber;
+use muster_domain::provider::Provider;
 use muster_domain::status::Fact;
 use muster_proto::internal::v1::{self, ClaimedMessage, Event, event};
 use muster_providers::{Answer, Reference, Text};
 use muster_runtime::clock;
 use muster_runtime::frame::{WireFact, id_from};
+use muster_runtime::telemetry::trace::{self, Span, SpanKind};
 use uuid::Uuid;
 
 use crate::account::{Account, Accounts, Missing};
 use crate::claim::Claimed;
 use crate::http::{Failure, Pool};
 use crate::limit::Went;
+use crate::metrics;
 use crate::window::Window;
 
 /// What the one call for a message came to.
@@ -26,6 +29,8 @@ pub(crate) struct Outcome {
     attempt: u32,
     tenant_id: Bytes,
     answer: Answer,
+    /// Whose account it was to go through, where that is known.
+    provider: Option<Provider>,
     /// What it says of how the provider is. `None`: the provider was not asked.
     went: Option<Went>,
     time_us: i64,
@@ -43,7 +48,8 @@ impl Claimed {
             Ok(account) => ask(&message, account, pool, &window).await,
             Err(missing) => (without_account(*missing), None),
         };
-        Outcome::of(message, answer, went)
+        let provider = account.as_ref().ok().map(|account| account.adapter.provider());
+        Outcome::of(message, answer, provider, went)
     }
 
     /// No call: its time would be over before it could begin.
@@ -53,19 +59,30 @@ impl Claimed {
 
     /// No call: the answer is known without it.
     pub(crate) fn answered(self, answer: Answer) -> Outcome {
-        Outcome::of(self.message, answer, None)
+        Outcome::of(self.message, answer, None, None)
     }
 }
 
 impl Outcome {
-    fn of(message: ClaimedMessage, answer: Answer, went: Option<Went>) -> Self {
+    fn of(message: ClaimedMessage, answer: Answer, provider: Option<Provider>, went: Option<Went>) -> Self {
+        metrics::text(provider, &answer.fact);
         let ClaimedMessage { message_id, attempt, tenant_id, .. } = message;
-        Self { message_id, attempt, tenant_id, answer, went, time_us: clock::now_us() }
+        Self { message_id, attempt, tenant_id, answer, provider, went, time_us: clock::now_us() }
     }
 
     /// What it says of how the provider is. `None`: the provider was not asked.
     pub(crate) fn went(&self) -> Option<Went> {
         self.went
+    }
+
+    /// Whose account it was to go through, where that is known.
+    pub(crate) fn provider(&self) -> Option<Provider> {
+        self.provider
+    }
+
+    /// What it is, in a word.
+    pub(crate) fn name(&self) -> &'static str {
+        metrics::outcome(&self.answer.fact)
     }
 }
 
@@ -96,7 +113,19 @@ async fn ask(
     let Ok(request) = account.adapter.request(&account.credentials, &text) else {
         return (failed(Failure::Unsendable), None);
     };
-    match pool.call(request, window).await {
+    let provider = account.adapter.provider();
+    let span = trace::text(reference.message).map(|place| {
+        let span = Span::begin(Some(place), "call", SpanKind::Client).link_current();
+        span.with("http.request.method", request.method().to_string())
+            .with("server.address", request.uri().host().unwrap_or_default().to_owned())
+            .with("muster.provider", provider.name())
+            .with("muster.attempt", i64::from(message.attempt))
+    });
+    let (open, begun) = (metrics::call_begins(provider, window.waited()), clock::instant());
+    let reply = pool.call(request, window).await;
+    drop(open);
+    let status = reply.as_ref().ok().map(|reply| reply.status);
+    let (answer, went) = match reply {
         Ok(reply) => {
             let answer = account.adapter.answer(reply.status, &reply.headers, &reply.body);
             let went = went(reply.status, &answer.fact);
@@ -104,6 +133,24 @@ async fn ask(
         }
         Err(failure @ (Failure::NotSent(_) | Failure::Unknown(_))) => (failed(failure), Some(Went::Lost)),
         Err(failure @ (Failure::Unsendable | Failure::Late)) => (failed(failure), None),
+    };
+    metrics::call_ended(provider, &answer.fact, clock::since(begun));
+    if let Some(span) = span {
+        told(span, status, &answer.fact).end();
+    }
+    (answer, went)
+}
+
+/// The span of a call, with what it came to.
+fn told(span: Span, status: Option<StatusCode>, fact: &Fact) -> Span {
+    let span = span.with("muster.outcome", metrics::outcome(fact));
+    let span = match status {
+        Some(status) => span.with("http.response.status_code", i64::from(status.as_u16())),
+        None => span,
+    };
+    match metrics::error_class(fact) {
+        Some(class) => span.failed(class),
+        None => span,
     }
 }
 
@@ -148,7 +195,7 @@ fn answered(fact: Fact) -> Answer {
 
 impl From<Outcome> for Event {
     fn from(outcome: Outcome) -> Self {
-        let Outcome { message_id, attempt, tenant_id, answer, went: _, time_us } = outcome;
+        let Outcome { message_id, attempt, tenant_id, answer, provider: _, went: _, time_us } = outcome;
         let Answer { fact, provider_message_id, retry_after_s } = answer;
         let WireFact { kind, error_class, error_code } = fact.into();
         let outcome = v1::Outcome {

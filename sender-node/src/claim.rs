@@ -11,11 +11,13 @@ use std::time::Duration;
 use muster_proto::internal::v1::claim_service_client::ClaimServiceClient;
 use muster_proto::internal::v1::{ClaimMessagesRequest, ClaimMessagesResponse, ClaimedMessage};
 use muster_runtime::clock;
+use muster_runtime::directory::Channel;
+use muster_runtime::frame::ids_from;
 use muster_runtime::supervise::Tasks;
+use muster_runtime::telemetry::trace::{Span, SpanKind, within};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::error::Elapsed;
 use tokio_util::sync::CancellationToken;
-use tonic::transport::Channel;
 use tonic::{Code, Response, Status};
 
 use crate::order::Wanted;
@@ -210,7 +212,11 @@ impl Asker {
         request: ClaimMessagesRequest,
     ) -> Result<Result<Response<ClaimMessagesResponse>, Status>, Elapsed> {
         let mut client = self.client.clone();
-        tokio::time::timeout(ANSWER_TIMEOUT, client.claim_messages(request)).await
+        let span = Span::of_texts(None, "claim", SpanKind::Internal, ids_from(&request.message_ids));
+        let asked = within(span.as_ref().map(Span::place), client.claim_messages(request));
+        let answer = tokio::time::timeout(ANSWER_TIMEOUT, asked).await;
+        span.into_iter().for_each(Span::end);
+        answer
     }
 }
 

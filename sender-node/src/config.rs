@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use anyhow::ensure;
-use muster_runtime::config::{Log, Nats};
+use muster_runtime::config::{Admin, Log, Nats, Telemetry};
 use muster_runtime::directory::ControlPlane;
-use muster_runtime::tls::ServerFiles;
 use serde::Deserialize;
 
 /// A sender node's configuration.
@@ -36,16 +35,9 @@ pub struct Config {
     /// The listener for operators.
     #[serde(default)]
     pub admin: Admin,
-}
-
-/// The listener for operators.
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Admin {
-    /// Where gRPC health is served, such as `127.0.0.1:7411`. Empty: nowhere.
-    pub listen: String,
-    /// TLS; without it, it listens in plaintext.
-    pub tls: Option<ServerFiles>,
+    /// What is told, and to whom.
+    #[serde(default)]
+    pub telemetry: Telemetry,
 }
 
 /// The longest that a provider may take to answer, in seconds: a stop leaves time for this, and so does the deadline of

@@ -1,11 +1,12 @@
 //! The gate of each provider account: how many calls it may have open, and what waits before it. One slow provider
 //! fills its own gate and nobody else's.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
+use muster_domain::provider::Provider;
 use muster_proto::internal::v1::AccountLoad;
 use muster_runtime::clock;
 use muster_runtime::frame::id_bytes;
@@ -62,11 +63,39 @@ impl Gates {
         let told = gates.iter().filter(|(_, gate)| gate.is_told_of(now));
         told.map(|(account, gate)| gate.load(*account)).collect()
     }
+
+    /// What the node has for each provider, as far as it has called there.
+    pub(crate) fn by_provider(&self) -> BTreeMap<Provider, Load> {
+        let gates = self.gates.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut loads: BTreeMap<Provider, Load> = BTreeMap::new();
+        for (account, gate) in gates.iter() {
+            let Some(provider) = gate.provider.get() else { continue };
+            let AccountLoad { waiting, calls_max, circuit_open, .. } = gate.load(*account);
+            let load = loads.entry(*provider).or_default();
+            load.waiting += u64::from(waiting);
+            load.calls_max += u64::from(calls_max);
+            load.circuits_open += u64::from(circuit_open);
+        }
+        loads
+    }
+}
+
+/// What a node has for the accounts of a provider, taken together.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Load {
+    /// Texts that wait.
+    pub(crate) waiting: u64,
+    /// How many calls may be open.
+    pub(crate) calls_max: u64,
+    /// Accounts that are not called.
+    pub(crate) circuits_open: u64,
 }
 
 /// The gate of one account.
 pub(crate) struct Gate {
     shared: Arc<Shared>,
+    /// Whose account it is, once it was called.
+    provider: OnceLock<Provider>,
     room: Arc<Semaphore>,
     /// Told when the circuit opens.
     opened: Notify,
@@ -107,6 +136,7 @@ impl Gate {
         let state = State { limit, permits, surplus: 0, used: clock::instant() };
         Self {
             shared,
+            provider: OnceLock::new(),
             room: Arc::new(Semaphore::new(permits)),
             opened: Notify::new(),
             waiting: AtomicU32::new(0),
@@ -164,6 +194,12 @@ impl Gate {
     /// How long no call is to be made yet. `None`: calls may be made.
     pub(crate) fn open_for(&self) -> Option<Duration> {
         self.state().limit.open_for(clock::instant())
+    }
+
+    /// An account of this provider is called through it.
+    pub(crate) fn is_of(&self, provider: Provider) {
+        // An account stays with its provider.
+        let _ = self.provider.set(provider);
     }
 
     /// Takes in how a call went.

@@ -19,12 +19,13 @@ use muster_proto::internal::v1::{self, Event, Inquiry as Taken, TakeInquiriesReq
 use muster_providers::{AskedBy, Finding, Inquiry, Reference};
 use muster_runtime::batch::Events;
 use muster_runtime::clock;
+use muster_runtime::directory::Channel;
 use muster_runtime::frame::{WireFact, id_from};
-use tonic::transport::Channel;
 use uuid::Uuid;
 
 use crate::account::Accounts;
 use crate::http::Pool;
+use crate::metrics;
 use crate::window::{Stopped, Window};
 
 /// How often the control-plane is asked whether there is anything to ask.
@@ -120,8 +121,22 @@ impl Inquirer {
             others: &taken.other_ids,
         };
         let request = inquiries.inquire(&account.credentials, &inquiry).ok()??;
-        let reply = self.pool.call(request, &window).await.ok()?;
-        match inquiries.finding(&inquiry, reply.status, &reply.headers, &reply.body) {
+        let asked = self.pool.call(request, &window).await;
+        let provider = account.adapter.provider();
+        let Ok(reply) = asked else {
+            metrics::inquiry(provider, "unanswered");
+            return None;
+        };
+        let finding = inquiries.finding(&inquiry, reply.status, &reply.headers, &reply.body);
+        metrics::inquiry(
+            provider,
+            match finding {
+                Finding::Found { .. } => "found",
+                Finding::NotFound => "not_found",
+                Finding::Unclear => "unclear",
+            },
+        );
+        match finding {
             Finding::Found { fact, provider_message_id } => {
                 let WireFact { kind, error_class, error_code } = fact.into();
                 let receipt = v1::Receipt {

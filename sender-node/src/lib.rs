@@ -20,6 +20,7 @@ mod http;
 mod inquire;
 mod limit;
 mod members;
+mod metrics;
 mod order;
 mod pace;
 mod pull;
@@ -35,9 +36,10 @@ use anyhow::Context as _;
 use muster_runtime::batch::{Events, Limits};
 use muster_runtime::bus::Bus;
 use muster_runtime::directory::Directory;
-use muster_runtime::health::{Health, closing};
+use muster_runtime::health::Health;
+use muster_runtime::service;
 use muster_runtime::supervise::Tasks;
-use muster_runtime::{grpc, service};
+use muster_runtime::telemetry::{Telemetry, admin};
 
 use crate::account::Accounts;
 use crate::claim::{CLAIM_MESSAGES_MAX, Claims};
@@ -62,6 +64,7 @@ pub struct SenderNode {
     tasks: Tasks,
     stopped: Stopped,
     bus: Bus,
+    telemetry: Telemetry,
 }
 
 impl SenderNode {
@@ -73,10 +76,12 @@ impl SenderNode {
         config.check()?;
         let node = service::node_name(&config.node);
         let (tasks, stopped) = (Tasks::default(), Stopped::default());
+        let telemetry = Telemetry::start(&config.telemetry, "sender-node", &node, &tasks)?;
         let bus = Bus::connect(&config.nats, &node, &tasks).await?;
         let channel = config.control_plane.channel(&tasks)?;
         let pool = Arc::new(Pool::new(config.call_timeout()).context("cannot set up TLS")?);
         let gates = Arc::new(Gates::new(config.calls_max));
+        metrics::observe_gates(&gates);
         let accounts = Arc::new(Accounts::new(Directory::new(channel.clone()), &config.public_base_url));
         let events = Events::start(bus.clone(), node.clone(), OUTCOMES, &tasks);
         let worker = Arc::new(Worker::new(
@@ -96,11 +101,11 @@ impl SenderNode {
         Puller::new(bus.clone(), worker, tasks.clone()).start(members.shards());
         members.start(&tasks);
         tasks.keep_running("sweep idle connections", move || sweep(pool.clone()));
-        if !config.admin.listen.is_empty() {
-            serve_health(&config.admin, &tasks).await?;
-        }
+        let (health, service) = Health::new(&tasks).await;
+        admin::serve(&config.admin, &health, service, &tasks).await?;
+        health.serving().await;
         tracing::info!(node, calls_max = config.calls_max, "the sender node is working");
-        Ok(Self { tasks, stopped, bus })
+        Ok(Self { tasks, stopped, bus, telemetry })
     }
 
     /// Stops taking orders, finishes the calls that are open, and reports what came of them.
@@ -108,6 +113,7 @@ impl SenderNode {
         self.stopped.now();
         self.tasks.drain().await;
         self.bus.flush().await;
+        self.telemetry.end().await;
     }
 }
 
@@ -116,19 +122,4 @@ async fn sweep(pool: Arc<Pool>) -> anyhow::Result<()> {
         tokio::time::sleep(SWEEP).await;
         pool.sweep();
     }
-}
-
-async fn serve_health(config: &config::Admin, tasks: &Tasks) -> anyhow::Result<()> {
-    let (incoming, _address) = grpc::bind(&config.listen, config.tls.clone(), "health", tasks).await?;
-    let (health, service) = Health::new(tasks).await;
-    let server = grpc::server().add_service(service);
-    let stop = tasks.stop();
-    tasks.spawn(async move {
-        let serving = server.serve_with_incoming_shutdown(incoming, closing(stop));
-        if let Err(error) = serving.await {
-            tracing::error!(error = %error, "health is not served any longer");
-        }
-    });
-    health.serving().await;
-    Ok(())
 }

@@ -18,6 +18,7 @@ use tokio::time::{MissedTickBehavior, interval};
 use uuid::Uuid;
 
 use crate::gate::Gates;
+use crate::metrics;
 use crate::shards::shards_of;
 
 /// How often a node says that it lives.
@@ -102,6 +103,7 @@ impl Members {
             if *shards == mine {
                 return false;
             }
+            metrics::divided(mine.len(), nodes.len());
             tracing::info!(nodes = nodes.len(), shards = mine.len(), "the shards are divided anew");
             *shards = mine;
             true

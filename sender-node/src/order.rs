@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use muster_proto::internal::v1::{OrderFrame, OrderedNumber};
-use muster_runtime::frame::id_from;
+use muster_runtime::frame::{id_from, made_us};
 use prost::Message as _;
 use uuid::Uuid;
 
@@ -50,6 +50,8 @@ pub(crate) struct Part {
     pub(crate) paced: Vec<Paced>,
     /// When the first of them may be claimed.
     pub(crate) begin: Instant,
+    /// When they were ordered, in microseconds since the epoch, where the frame says.
+    pub(crate) ordered_us: Option<i64>,
 }
 
 /// What a claim asks for.
@@ -80,6 +82,7 @@ impl Order {
     /// The messages by account and by when they may be sent, which is reserved in `pace`: the next ones first.
     pub(crate) fn parts(&self, pace: &mut Pace, now: Instant) -> Vec<(Uuid, Part)> {
         let unpaced = OrderedNumber::default();
+        let ordered_us = id_from(&self.frame.frame_id).and_then(made_us);
         let mut parts: BTreeMap<(u128, Uuid), Part> = BTreeMap::new();
         let ids = self.frame.message_ids.chunks_exact(ID_BYTES);
         for (at, (id, attempt)) in ids.zip(&self.frame.attempts).enumerate() {
@@ -91,7 +94,7 @@ impl Order {
             let begin = pace.claim(paced, now);
             let slot = begin.duration_since(now).as_millis() / TOGETHER.as_millis();
             let account = id_from(&number.account_id).unwrap_or(Uuid::nil());
-            let empty = || Part { wanted: Wanted::default(), paced: Vec::new(), begin };
+            let empty = || Part { wanted: Wanted::default(), paced: Vec::new(), begin, ordered_us };
             let part = parts.entry((slot, account)).or_insert_with(empty);
             part.begin = part.begin.min(begin);
             part.wanted.push(id, *attempt, paced.number);
@@ -106,7 +109,7 @@ impl Part {
     pub(crate) fn split(&mut self, messages: usize) -> Self {
         let messages = messages.min(self.paced.len());
         let (wanted, paced) = (self.wanted.split_off(messages), self.paced.split_off(messages));
-        std::mem::replace(self, Self { wanted, paced, begin: self.begin })
+        std::mem::replace(self, Self { wanted, paced, ..*self })
     }
 }
 

@@ -42,6 +42,11 @@ impl Window {
         Self { asked, stopped }
     }
 
+    /// How long ago the claim was asked for.
+    pub(crate) fn waited(&self) -> Duration {
+        clock::since(self.asked)
+    }
+
     /// No call may begin from then on. It comes nearer when the node is told to stop.
     pub(crate) fn end(&self) -> Instant {
         let after_claim = self.asked + AFTER_CLAIM;

@@ -16,7 +16,9 @@ use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::status::Fact;
 use muster_providers::Answer;
 use muster_runtime::batch::Events;
-use muster_runtime::clock;
+use muster_runtime::frame::id_from;
+use muster_runtime::telemetry::trace::{self, Span, SpanKind, within};
+use muster_runtime::{bus, clock};
 use tokio::sync::OwnedSemaphorePermit;
 use tokio_util::sync::CancellationToken;
 
@@ -24,6 +26,7 @@ use crate::account::Accounts;
 use crate::claim::{CLAIM_MESSAGES_MAX, Claimed, Claims, NotClaimed};
 use crate::gate::{self, Gate, Gates};
 use crate::http::Pool;
+use crate::metrics;
 use crate::order::{Order, Part};
 use crate::pace::{Pace, Paced};
 use crate::pull::Place;
@@ -91,7 +94,11 @@ impl Worker {
                 return ack(&message, AckKind::Term).await;
             }
         };
-        let mut work = pin!(in_progress(&message, self.order(order, place, lost)));
+        let span = bus::place_of(&message);
+        let span = span.map(|parent| Span::begin(Some(parent), "process work", SpanKind::Consumer));
+        let begun = clock::instant();
+        let work = within(span.as_ref().map(Span::place), self.order(order, place, lost));
+        let mut work = pin!(in_progress(&message, work));
         let done = tokio::select! {
             biased;
             done = &mut work => done,
@@ -103,6 +110,8 @@ impl Worker {
                 return;
             }
         };
+        metrics::frame(clock::since(begun));
+        span.into_iter().for_each(Span::end);
         match done {
             Ok(()) => ack(&message, AckKind::Ack).await,
             Err(Unfinished::Left) => ack(&message, AckKind::Nak(None)).await,
@@ -182,10 +191,12 @@ impl Worker {
     async fn chunk(&self, chunk: Part, gate: &Gate, mut room: Room<'_>) -> Result<(), Unfinished> {
         let ids = chunk.wanted.ids().map(Bytes::copy_from_slice);
         let paced: HashMap<Bytes, Paced> = ids.zip(chunk.paced).collect();
+        let (asked_us, ordered_us) = (clock::now_us(), chunk.ordered_us);
         let claimed = self.claims.claim(chunk.wanted).await?;
+        trace_claimed(&claimed, asked_us);
         let calls = claimed.into_iter().map(|claimed| {
             let paced = paced.get(&claimed.message.message_id).copied();
-            self.call(claimed, paced, gate, room.split())
+            self.call(claimed, (paced, ordered_us), gate, room.split())
         });
         let calls: Vec<_> = calls.collect();
         // What was not granted needs no room.
@@ -196,7 +207,7 @@ impl Worker {
     async fn call(
         &self,
         claimed: Claimed,
-        paced: Option<Paced>,
+        (paced, ordered_us): (Option<Paced>, Option<i64>),
         gate: &Gate,
         room: Option<Room<'_>>,
     ) -> Result<(), Unfinished> {
@@ -208,6 +219,7 @@ impl Worker {
             None => {
                 let begun = clock::instant();
                 let outcome = claimed.call(&self.accounts, &self.pool).await;
+                outcome.provider().into_iter().for_each(|provider| gate.is_of(provider));
                 if let Some(went) = outcome.went() {
                     gate.done(went, clock::since(begun));
                 }
@@ -215,7 +227,13 @@ impl Worker {
             }
         };
         drop(room);
-        self.events.report(outcome.into()).await.map_err(|_lost| Unfinished::NotReported)
+        let name = outcome.name();
+        self.events.report(outcome.into()).await.map_err(|_lost| Unfinished::NotReported)?;
+        if let Some(ordered_us) = ordered_us {
+            let took_us = clock::now_us().saturating_sub(ordered_us).max(0);
+            metrics::order_done(name, Duration::from_micros(took_us.unsigned_abs()));
+        }
+        Ok(())
     }
 
     /// Waits until the number of a text may send it. `false`, without waiting, where `window` is over by then.
@@ -226,6 +244,14 @@ impl Worker {
             Some(begin) => window.lasts_until(begin).await,
             None => false,
         }
+    }
+}
+
+/// Tells of the claim in the traces of those texts that are traced.
+fn trace_claimed(claimed: &[Claimed], asked_us: i64) {
+    let ids = claimed.iter().filter_map(|claimed| id_from(&claimed.message.message_id));
+    for place in ids.filter_map(trace::text) {
+        Span::begin(Some(place), "claim", SpanKind::Client).since(asked_us).link_current().end();
     }
 }
 

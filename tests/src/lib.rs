@@ -10,6 +10,7 @@
 //! - [`binaries`] builds our own binaries once.
 //! - [`stack`] is the whole platform over those, [`client`] calls its API, [`contacts`] makes contact files and
 //!   says what an import must do, and [`judge`] holds the truth against the simulator's ledger.
+//! - [`collector`] takes what processes tell by OpenTelemetry, [`operators`] asks them as an operator does.
 //! - [`issuer`] is an OpenID Connect issuer to sign in with.
 //! - [`stories`] are long scenarios over all of that.
 //! - [`canaries`] are what a run plants and no log may hold.
@@ -19,6 +20,7 @@ pub mod bench;
 pub mod binaries;
 pub mod canaries;
 pub mod client;
+pub mod collector;
 pub mod contacts;
 pub mod devtools;
 mod environment;
@@ -26,6 +28,7 @@ pub mod front;
 pub mod issuer;
 pub mod judge;
 pub mod lab;
+pub mod operators;
 pub mod process;
 pub mod run_dir;
 pub mod servers;
@@ -36,6 +39,7 @@ pub mod tls;
 pub mod wait;
 
 pub use client::Client;
+pub use collector::Collector;
 pub use front::Front;
 pub use issuer::Issuer;
 pub use process::{Process, Ready, Spec, Usage};

@@ -114,6 +114,12 @@ pub struct Endpoints {
     pub api_url: String,
     /// Event streams, at the gateway (gRPC).
     pub status_url: String,
+    /// The control-plane, for operators: metrics, probes, the level of its log.
+    pub control_plane_admin_url: String,
+    /// The gateway, for operators.
+    pub gateway_admin_url: String,
+    /// The sender nodes, for operators.
+    pub sender_node_admin_urls: Vec<String>,
     /// What sender nodes and gateways call, at the control-plane (gRPC, with a certificate).
     pub internal_url: String,
     /// The folder of the certificates, with the authority that signs them.

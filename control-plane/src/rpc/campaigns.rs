@@ -11,6 +11,7 @@ use muster_proto::v1::{
     TextEncoding,
 };
 use muster_runtime::access::Caller;
+use muster_runtime::telemetry::trace::{self, Span};
 use muster_runtime::{Error, Result, clock, name};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
@@ -182,6 +183,13 @@ impl Api {
         let campaign = encode(after);
         let _telling = self.nudges.telling(Moved(vec![id]));
         tx.commit(act.changed(&encode(before), &campaign)?).await?;
+        if from == [CampaignState::Draft]
+            && to == CampaignState::Running
+            && let Some(place) = trace::campaign(id)
+        {
+            // What the campaign's texts are linked with, wherever and whenever they are planned.
+            Span::first(place, "campaign").link_current().end();
+        }
         self.nudges.plan.notify_one();
         self.nudges.dispatch.notify_one();
         Ok(Response::new(campaign))

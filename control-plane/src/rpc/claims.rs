@@ -14,6 +14,7 @@ use uuid::Uuid;
 
 use crate::db::{self, Database, Micros, SystemTx};
 use crate::hours::Window;
+use crate::metrics::METRICS;
 use crate::nudge::Nudges;
 use crate::rpc::Api;
 use crate::store::claims::{
@@ -80,6 +81,7 @@ async fn turn_away(
     cause: &Arc<str>,
 ) -> Result<Vec<Transition>, db::Error> {
     let refused = claims_refused(tx, wanted, hours, now).await?;
+    METRICS.claims_refused(refused.iter().map(|refused| refused.decision));
     let mut moved = Vec::new();
     for decision in [Decision::Cancel, Decision::Suppress, Decision::Expire, Decision::Withdraw] {
         let those = refused.iter().filter(|refused| refused.decision == decision);
@@ -117,11 +119,14 @@ async fn judge(
     let ((), caught_up, grants) =
         try_join3(claim_bound(tx), projection_caught_up(tx), claims_grant(tx, wanted, hours, now)).await?;
     if caught_up.is_none_or(|time| now.0 - time.0 > BEHIND_MAX_US) {
+        METRICS.claims("behind", wanted.len());
         return Ok(None);
     }
+    METRICS.claims("granted", grants.len());
     let mut transitions: Vec<Transition> = grants.iter().map(|grant| grant.transition(now, &cause)).collect();
     if grants.len() < wanted.len() {
         transitions.extend(turn_away(tx, wanted, hours, now, &cause).await?);
+        METRICS.claims("stale", wanted.len().saturating_sub(transitions.len()));
     }
     if !grants.is_empty() {
         let granted: Vec<Attempt> = grants.iter().map(|grant| grant.attempt).collect();

@@ -27,8 +27,16 @@ pub(crate) enum CampaignState {
 }
 
 impl Mode {
-    fn from_code(code: i16) -> Self {
+    pub(crate) fn from_code(code: i16) -> Self {
         if code == Self::Broadcast as i16 { Self::Broadcast } else { Self::Click }
+    }
+
+    /// Its name, as metrics spell it.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Click => "click",
+            Self::Broadcast => "broadcast",
+        }
     }
 }
 

@@ -18,6 +18,7 @@ pub(crate) struct QueuedCampaign {
     pub(crate) tenant: Uuid,
     pub(crate) pool: Uuid,
     pub(crate) state: CampaignState,
+    pub(crate) mode: Mode,
     /// When the first of its messages may have expired.
     pub(crate) expires_from: Micros,
     /// What its messages are.
@@ -38,6 +39,7 @@ pub(crate) async fn queued_campaigns(tx: &SystemTx<'_>) -> Result<Vec<QueuedCamp
         tenant: row.get("tenant_id"),
         pool: row.get("pool_id"),
         state: CampaignState::from_code(row.get("state")),
+        mode: Mode::from_code(row.get("mode")),
         expires_from: row.get("expires_from"),
         kind: Kind::of(row.get("has_media")),
         texts_per_day: row.get("texts_per_day"),
@@ -53,6 +55,8 @@ pub(crate) struct Taken {
     pub(crate) number: Uuid,
     pub(crate) segments: i16,
     pub(crate) attempt: i16,
+    /// Since when it might have been ordered.
+    pub(crate) due_time: Micros,
 }
 
 impl Taken {
@@ -82,6 +86,7 @@ fn taken(row: tokio_postgres::Row) -> Taken {
         number: row.get("number_id"),
         segments: row.get("segments"),
         attempt: row.get("attempt"),
+        due_time: row.get("due_time"),
     }
 }
 

@@ -12,9 +12,11 @@ use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::status::{Decision, State, Status};
 use muster_proto::internal::v1::StatusRecord;
 use muster_runtime::frame;
+use muster_runtime::telemetry::trace::{self, Span, SpanKind};
 use uuid::Uuid;
 
 use crate::db::{Micros, Result};
+use crate::metrics::METRICS;
 use crate::store::inquiries::inquiries_insert;
 use crate::store::texts::texts_add;
 use crate::store::watchers::{Record, tell};
@@ -128,6 +130,8 @@ pub(crate) async fn record(tx: &Transaction<'_>, transitions: &[Transition]) -> 
         return Ok(Moved::default());
     }
     count(transitions);
+    METRICS.moved(transitions);
+    trace(transitions);
     let slot = counter_slot();
     try_join5(
         history_add(tx, transitions),
@@ -163,6 +167,34 @@ fn count(transitions: &[Transition]) {
     let unconfirmed = ended.clone().filter(|t| t.to.status == Status::Unconfirmed).count();
     ENDED.fetch_add(ended.count() as u64, Ordering::Relaxed);
     UNCONFIRMED.fetch_add(unconfirmed as u64, Ordering::Relaxed);
+}
+
+/// Tells of each step of those texts that are traced: from when it was known to now, when it is written down.
+fn trace(transitions: &[Transition]) {
+    for transition in transitions {
+        let Some(place) = trace::text(transition.message) else { continue };
+        let before = transition.from.as_ref().map(|from| from.status);
+        let span = match (before, transition.to.status) {
+            // It waits for a click.
+            (None, Status::Created) => continue,
+            (None | Some(Status::Created), Status::Queued) => {
+                let campaign = trace::campaign(transition.owner.campaign);
+                let span = Span::first(place, "text");
+                campaign.into_iter().fold(span, Span::link)
+            }
+            (_, status) => Span::begin(Some(place), status.name().to_ascii_lowercase(), SpanKind::Internal),
+        };
+        let span = span
+            .since(transition.time.0)
+            .link_current()
+            .with("muster.status", transition.to.status.name())
+            .with("muster.attempt", i64::from(transition.to.attempt));
+        match &transition.to.error {
+            Some(error) => span.with("error.type", error.class.name()),
+            None => span,
+        }
+        .end();
+    }
 }
 
 /// Adds steps to messages' histories, and nothing else: for [`record`], and where a message's state stays as it is.

@@ -16,6 +16,7 @@ use muster_runtime::clock;
 use uuid::Uuid;
 
 use crate::db::{Micros, SystemTx};
+use crate::metrics::METRICS;
 use crate::nudge::nudged;
 use crate::store::numbers::{Number, pool_numbers};
 use crate::store::outbox::order_frame_insert;
@@ -53,9 +54,11 @@ const ASSIGNMENTS_TIMER: Duration = Duration::from_secs(1);
 pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     // Not returned to the pool: the lock must end with this loop, and it ends with its connection.
     let mut client = deadpool_postgres::Object::take(context.db.system().await?);
+    METRICS.dispatcher_active.record(0, &[]);
     while !queue_lock_try(&client).await? {
         tokio::time::sleep(ASSIGNMENTS_TIMER).await;
     }
+    METRICS.dispatcher_active.record(1, &[]);
     context.bus.ensure_shards().await?;
     let nodes = Nodes::listen(&context.bus).await?;
     let mut dispatcher = Dispatcher {
@@ -197,6 +200,7 @@ impl Dispatcher {
         }
         let _telling = self.context.nudges.telling(record(&tx, &moved).await?);
         tx.commit().await?;
+        METRICS.ordered(campaign.mode, taken.iter().map(|message| message.due_time));
         for message in &taken {
             self.pace.spend(message.number, message.segments);
             self.pace.spend(campaign.tenant, message.segments);

@@ -12,17 +12,31 @@ use crate::store::replies::{Kept, Reply, ReplyKeyword, reply_insert};
 use crate::store::watchers::{OptOutCause, Record};
 use crate::work::facts::InboundReply;
 
-/// Applies replies in the order they came in, and says how many were known. Adds what their tenants' watchers are told.
+/// What replies came to.
+#[derive(Default)]
+pub(crate) struct Applied {
+    /// How many were known.
+    pub(crate) known: usize,
+    /// When those came that opted somebody out.
+    pub(crate) stops: Vec<Micros>,
+}
+
+/// Applies replies in the order they came in. Adds what their tenants' watchers are told.
 pub(crate) async fn apply(
     tx: &SystemTx<'_>,
     replies: Vec<InboundReply>,
     told: &mut Vec<(Uuid, Record)>,
-) -> anyhow::Result<usize> {
-    let mut known = 0;
+) -> anyhow::Result<Applied> {
+    let mut applied = Applied::default();
     for reply in replies {
-        known += usize::from(!apply_one(tx, reply, told).await?);
+        let (time, stop) = (reply.time, keyword(&reply.inbound.body) == Some(Keyword::Stop));
+        if !apply_one(tx, reply, told).await? {
+            applied.known += 1;
+        } else if stop {
+            applied.stops.push(time);
+        }
     }
-    Ok(known)
+    Ok(applied)
 }
 
 /// What watchers are told of an opt-out or, where `opted_out` is false, an opt-in.

@@ -19,11 +19,13 @@ use std::time::Duration;
 use anyhow::{Context as _, bail, ensure};
 use async_nats::jetstream;
 use muster_proto::internal::v1::EventFrame;
-use muster_runtime::clock;
+use muster_runtime::telemetry::trace::{Span, SpanKind, within};
+use muster_runtime::{bus, clock, frame};
 use prost::Message as _;
 use uuid::Uuid;
 
 use crate::db::{Micros, SystemTx};
+use crate::metrics::METRICS;
 use crate::store::conversations::opt_outs_of_messages;
 use crate::store::numbers::numbers_hold;
 use crate::store::projections::{
@@ -82,7 +84,11 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
         let messages = messages?;
         let begun = clock::instant();
         let batch = decode(&messages, &position)?;
-        one_by_one::apply(&context, &stream_name, position.sequence, &batch).await?;
+        let span = span(&messages, &batch);
+        let applying = Box::pin(one_by_one::apply(&context, &stream_name, position.sequence, &batch));
+        within(span.as_ref().map(Span::place), applying).await?;
+        METRICS.batch_projected(messages.len(), clock::since(begun));
+        span.into_iter().for_each(Span::end);
         position.sequence = batch.last;
         applied = Some(batch.published);
         context.nudges.statuses.notify_one();
@@ -130,6 +136,14 @@ fn decode(messages: &[jetstream::Message], position: &Position) -> anyhow::Resul
     Ok(batch)
 }
 
+/// What is told of a batch where a text of it is traced: linked with the texts, and with the frames that they came in.
+fn span(messages: &[jetstream::Message], batch: &Batch) -> Option<Span> {
+    let events = batch.frames.iter().flat_map(|framed| &framed.frame.events);
+    let texts = events.filter_map(frame::message_of);
+    let span = Span::of_texts(None, "process events", SpanKind::Consumer, texts)?;
+    Some(messages.iter().filter_map(bus::place_of).fold(span, Span::link))
+}
+
 /// Applies a step in one transaction. Returns false, and leaves nothing behind, where another transaction moved
 /// one of its messages meanwhile: then the step must be judged anew.
 async fn apply(context: &Context, stream: &str, step: &Step<'_>) -> anyhow::Result<bool> {
@@ -161,12 +175,14 @@ async fn apply(context: &Context, stream: &str, step: &Step<'_>) -> anyhow::Resu
     for event in &facts.unreadable {
         rejected_event_insert(&tx, stream, event).await?;
     }
-    let replies_repeated = inbound::apply(&tx, facts.inbound, &mut told).await?;
+    let replies = inbound::apply(&tx, facts.inbound, &mut told).await?;
     tell(&tx, told).await?;
     let _telling = context.nudges.telling(record(&tx, &fold.transitions).await?);
     tx.commit().await.context("the step was not committed")?;
     context.ends.lock().unwrap_or_else(PoisonError::into_inner).learn(&fold.transitions, now);
-    count::add(fold.repeated + replies_repeated, fold.unmatched.len(), facts.unreadable.len());
+    count::add(fold.repeated + replies.known, fold.unmatched.len(), facts.unreadable.len());
+    let events = step.frames.iter().flat_map(|framed| &framed.frame.events);
+    METRICS.projected(events, &replies.stops, fold.unmatched.len());
     if fold.retries().next().is_some() {
         context.nudges.dispatch.notify_one();
     }

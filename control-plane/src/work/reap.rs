@@ -7,6 +7,7 @@ use std::time::Duration;
 use muster_domain::status::{Decision, Status};
 
 use crate::db::{Micros, SystemTx};
+use crate::metrics::METRICS;
 use crate::store::claims::claim_batches_take;
 use crate::store::transitions::{decide, record};
 use crate::work::Context;
@@ -36,6 +37,7 @@ async fn reap(context: &Context, cause: &Arc<str>) -> anyhow::Result<bool> {
     let moved = decide(&tx, Decision::Reap, Status::Claimed, &attempts, cause).await?;
     let _telling = context.nudges.telling(record(&tx, &moved).await?);
     tx.commit().await?;
+    METRICS.reaped.add(moved.len() as u64, &[]);
     if !moved.is_empty() {
         tracing::warn!(
             messages = moved.len(),

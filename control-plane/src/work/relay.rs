@@ -5,9 +5,10 @@
 
 use std::time::Duration;
 
-use async_nats::jetstream::message::PublishMessage;
+use bytes::Bytes;
 use futures::future::try_join_all;
 use muster_runtime::bus::Bus;
+use muster_runtime::telemetry::trace::{Span, SpanKind, within};
 use uuid::Uuid;
 
 use crate::db::SystemTx;
@@ -40,9 +41,15 @@ async fn relay_orders(context: &Context) -> anyhow::Result<bool> {
     }
     let ids: Vec<Uuid> = frames.iter().map(|frame| frame.id).collect();
     let topology = &context.bus.topology;
-    let messages = frames
-        .into_iter()
-        .map(|row| (topology.work_subject(row.shard.unsigned_abs()), to_publish(order::published(row))));
+    let messages = frames.into_iter().map(|row| {
+        let span = Span::of_texts(None, "send work", SpanKind::Producer, row.messages.iter().copied());
+        ToSend {
+            subject: topology.work_subject(row.shard.unsigned_abs()),
+            id: None,
+            payload: order::published(row),
+            span,
+        }
+    });
     publish_all(&context.bus, messages).await?;
     order_frames_published(&tx, &ids).await?;
     tx.commit().await?;
@@ -67,9 +74,11 @@ async fn relay_statuses(context: &Context) -> anyhow::Result<bool> {
     }
     let ids: Vec<Uuid> = frames.iter().map(|frame| frame.id).collect();
     let topology = &context.bus.topology;
-    let messages = frames.into_iter().map(|row| {
-        let message = to_publish(row.payload.into()).message_id(row.id.simple().to_string());
-        (topology.status_subject(row.tenant), message)
+    let messages = frames.into_iter().map(|row| ToSend {
+        subject: topology.status_subject(row.tenant),
+        id: Some(row.id),
+        payload: Bytes::from(row.payload),
+        span: None,
     });
     publish_all(&context.bus, messages).await?;
     status_frames_delete(&tx, &ids).await?;
@@ -77,19 +86,24 @@ async fn relay_statuses(context: &Context) -> anyhow::Result<bool> {
     Ok(true)
 }
 
-fn to_publish(payload: bytes::Bytes) -> PublishMessage {
-    PublishMessage::build().payload(payload)
+/// A frame on its way.
+struct ToSend {
+    subject: String,
+    /// By which JetStream knows it again.
+    id: Option<Uuid>,
+    payload: Bytes,
+    span: Option<Span>,
 }
 
 /// Publishes in order, then waits for all acks together.
-async fn publish_all(
-    bus: &Bus,
-    messages: impl Iterator<Item = (String, PublishMessage)>,
-) -> anyhow::Result<()> {
+async fn publish_all(bus: &Bus, messages: impl Iterator<Item = ToSend>) -> anyhow::Result<()> {
     let mut acks = Vec::new();
-    for (subject, message) in messages {
-        acks.push(bus.jetstream.send_publish(subject, message).await?.into_future());
+    let mut spans = Vec::new();
+    for ToSend { subject, id, payload, span } in messages {
+        acks.push(within(span.as_ref().map(Span::place), bus.send(subject, id, payload)).await?);
+        spans.extend(span);
     }
     try_join_all(acks).await?;
+    spans.into_iter().for_each(Span::end);
     Ok(())
 }

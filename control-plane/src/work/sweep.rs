@@ -6,6 +6,7 @@ use std::time::Duration;
 use muster_domain::status::Status;
 
 use crate::db::{Micros, SystemTx};
+use crate::metrics::METRICS;
 use crate::store::outbox::{order_frames_forget, order_frames_revive};
 use crate::work::Context;
 
@@ -31,6 +32,7 @@ pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
         let patience = if waiting == 0 { 1 } else { DEADLINES_IN_LINE };
         let revived = order_frames_revive(&tx, Micros(now.0 - patience * deadline_us)).await?;
         tx.commit().await?;
+        METRICS.orders_revived.add(revived, &[]);
         if revived > 0 {
             tracing::warn!(frames = revived, "orders were not claimed in time; they are published again");
             context.nudges.orders.notify_one();

@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use muster_domain::id::TenantId;
 use muster_runtime::{Error, Result};
 
+use crate::metrics::Watching;
+
 /// A tenant may have so many times the places that are still free: four fifths of an idle gateway, less the more others
 /// watch. Some are always left for a tenant that comes later.
 const TIMES_FREE: usize = 4;
@@ -28,6 +30,7 @@ struct Taken {
 pub(super) struct Place {
     places: Places,
     tenant: TenantId,
+    _told: Watching,
 }
 
 impl Places {
@@ -60,7 +63,7 @@ impl Places {
         }
         taken.all += 1;
         taken.by_tenant.insert(tenant, own + 1);
-        Ok(Place { places: self.clone(), tenant })
+        Ok(Place { places: self.clone(), tenant, _told: Watching::begin() })
     }
 }
 

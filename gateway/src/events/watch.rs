@@ -24,6 +24,7 @@ use super::position::Position;
 use super::reader::Heard;
 use super::response::{Events, Response};
 use super::ring::Next;
+use crate::metrics;
 
 /// How long a watcher hears nothing at most.
 const HEARTBEAT: Duration = Duration::from_secs(10);
@@ -162,7 +163,11 @@ impl Watch {
                 self.progress_us = self.progress_us.max(frame.time_us);
             }
         }
-        (!part.picked.is_empty()).then(|| self.response(Some((frame.clone(), part.picked))))
+        if part.picked.is_empty() {
+            return None;
+        }
+        metrics::watched(part.picked.len(), frame.time_us);
+        Some(self.response(Some((frame.clone(), part.picked))))
     }
 
     fn pass(&mut self, sequence: u64) {
@@ -187,7 +192,10 @@ impl Watch {
     /// Why there is nothing to go on with.
     fn lost(&self) -> Error {
         let ended = self.heard.borrow().ended.clone();
-        ended.unwrap_or_else(|| Error::watcher_too_slow(self.position.token()))
+        ended.unwrap_or_else(|| {
+            metrics::watcher_lost();
+            Error::watcher_too_slow(self.position.token())
+        })
     }
 
     fn response(&self, events: Option<Events>) -> Response {

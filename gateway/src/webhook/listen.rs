@@ -7,18 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use http::Request;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
+use muster_runtime::clock;
 use muster_runtime::supervise::Tasks;
 use muster_runtime::tls::{Connection, Server};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::Webhooks;
+use super::path::Path;
 use super::places::Places;
 use crate::config;
 use crate::count::{Counts, Fate};
+use crate::metrics;
 
 /// The largest head that is read.
 const HEAD_BYTES_MAX: usize = 32 * 1024;
@@ -84,6 +89,7 @@ async fn accept(listener: TcpListener, door: Door, tasks: Tasks) {
         };
         let Some(place) = door.places.give(free, peer.ip()) else {
             door.counts.add(None, Fate::Crowded);
+            metrics::webhook(None, "none", Fate::Crowded);
             continue;
         };
         let (door, stop) = (door.clone(), stop.clone());
@@ -103,9 +109,16 @@ async fn accept(listener: TcpListener, door: Door, tasks: Tasks) {
 
 /// Serves one connection; when the service stops, or it is too old, answers what it has begun to receive and closes.
 async fn serve(connection: Connection, door: &Door, stop: CancellationToken) {
-    let answer = service_fn(|request| {
+    let scheme = if door.server.is_tls() { "https" } else { "http" };
+    let answer = service_fn(|request: Request<Incoming>| {
         let webhooks = door.webhooks.clone();
-        async move { Ok::<_, Infallible>(webhooks.answer(request).await) }
+        async move {
+            let (begun, method) = (clock::instant(), request.method().clone());
+            let route = Path::read(request.uri()).map(|path| path.kind.route());
+            let answer = webhooks.answer(request).await;
+            metrics::request(&method, route, scheme, answer.status(), clock::since(begun));
+            Ok::<_, Infallible>(answer)
+        }
     });
     let mut connection = pin!(
         http1::Builder::new()

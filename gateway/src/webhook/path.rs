@@ -11,6 +11,24 @@ pub(super) enum Kind {
     Inbound,
 }
 
+impl Kind {
+    /// Its name, as metrics spell it.
+    pub(super) fn name(self) -> &'static str {
+        match self {
+            Self::Status => "status",
+            Self::Inbound => "inbound",
+        }
+    }
+
+    /// The paths that are for it, as metrics spell them.
+    pub(super) fn route(self) -> &'static str {
+        match self {
+            Self::Status => "/webhooks/{token}/status",
+            Self::Inbound => "/webhooks/{token}/inbound",
+        }
+    }
+}
+
 /// A webhook path: `/webhooks/{token}/status` or `/webhooks/{token}/inbound`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Path<'a> {

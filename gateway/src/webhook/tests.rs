@@ -14,6 +14,7 @@ use muster_runtime::directory::Directory;
 use muster_runtime::frame::id_bytes;
 use muster_runtime::grpc;
 use muster_runtime::supervise::Tasks;
+use muster_runtime::telemetry::rpc::Rpc;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream};
@@ -86,7 +87,7 @@ impl Gateway {
         let server = grpc::server().add_service(DirectoryServiceServer::new(OneAccount));
         tasks.spawn(async move { server.serve_with_incoming(incoming).await.expect("served") });
         let endpoint = Endpoint::from_shared(format!("http://{address}")).expect("a URL");
-        let directory = Directory::new(endpoint.connect_lazy());
+        let directory = Directory::new(Rpc::of_control_plane(endpoint.connect_lazy()));
         let published = Arc::new(Mutex::new(Vec::new()));
         let kept = published.clone();
         let limits =

@@ -12,6 +12,7 @@ use muster_runtime::batch::Limits;
 use muster_runtime::directory::Directory;
 use muster_runtime::grpc;
 use muster_runtime::supervise::Tasks;
+use muster_runtime::telemetry::rpc::Rpc;
 use tokio::io::AsyncReadExt as _;
 use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
@@ -103,6 +104,7 @@ async fn an_account_that_does_not_answer_holds_up_no_other_and_is_left_alone() {
         .add_service(DirectoryServiceServer::new(control_plane));
     tasks.spawn(async move { server.serve_with_incoming(incoming).await.expect("served") });
     let channel = Endpoint::from_shared(format!("http://{address}")).expect("a URL").connect_lazy();
+    let channel = Rpc::of_control_plane(channel);
     let limits = Limits { linger: Duration::from_millis(1), frame_events_max: 16, frames_inflight_max: 2 };
     let events = Events::through("node".to_owned(), limits, &tasks, |_payload| async { Ok(()) });
     let inquirer = Inquirer::new(

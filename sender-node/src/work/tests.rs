@@ -15,6 +15,7 @@ use muster_runtime::batch::Limits;
 use muster_runtime::directory::Directory;
 use muster_runtime::grpc;
 use muster_runtime::supervise::Tasks;
+use muster_runtime::telemetry::rpc::Rpc;
 use prost::Message as _;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -127,6 +128,7 @@ impl Stage {
             .add_service(DirectoryServiceServer::new(control_plane));
         tasks.spawn(async move { server.serve_with_incoming(incoming).await.expect("served") });
         let channel = Endpoint::from_shared(format!("http://{address}")).expect("a URL").connect_lazy();
+        let channel = Rpc::of_control_plane(channel);
         let (events, published) = events(&tasks);
         let (stop, stopped, places) = (tasks.stop(), Stopped::default(), Arc::new(Semaphore::new(1)));
         let worker = Worker::new(

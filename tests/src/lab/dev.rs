@@ -123,6 +123,9 @@ pub(super) fn print_endpoints(endpoints: &Endpoints, logs: &str) {
         postgres_url,
         nats_url,
         nats_prefix: _,
+        control_plane_admin_url,
+        gateway_admin_url,
+        sender_node_admin_urls,
     } = endpoints;
     println!("Muster is up.\n");
     println!("  API (gRPC)             {api_url}");
@@ -134,6 +137,9 @@ pub(super) fn print_endpoints(endpoints: &Endpoints, logs: &str) {
     println!("  operator key           {operator_key}");
     println!("  PostgreSQL             {postgres_url}");
     println!("  NATS                   {nats_url}");
+    for url in [control_plane_admin_url, gateway_admin_url].into_iter().chain(sender_node_admin_urls) {
+        println!("  metrics                {url}/metrics");
+    }
     println!("  logs and data          {logs}\n");
     println!("Try it (both listeners have reflection):\n");
     println!("  buf curl --protocol grpc --http2-prior-knowledge \\");

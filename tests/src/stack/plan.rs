@@ -59,6 +59,8 @@ pub(super) struct Chosen {
     pub(super) webhooks: u16,
     pub(super) status: u16,
     pub(super) simulator: u16,
+    /// The listeners for operators: of the control-plane and of the gateway.
+    admin: [u16; 2],
     nodes: Vec<u16>,
 }
 
@@ -87,6 +89,7 @@ impl<'a> Plan<'a> {
             webhooks: choose(options.ports.webhooks)?,
             status: choose(options.ports.status)?,
             simulator: choose(options.ports.simulator)?,
+            admin: [free_port()?, free_port()?],
             nodes: (0..options.sender_nodes).map(|_| free_port()).collect::<Result<_>>()?,
         };
         let roles = [SUPERUSER, "muster_app", "muster_system"];
@@ -107,8 +110,11 @@ impl<'a> Plan<'a> {
     }
 
     pub(super) fn endpoints(&self) -> Endpoints {
-        let Chosen { api, internal, webhooks, status, simulator, .. } = self.ports;
+        let Chosen { api, internal, webhooks, status, simulator, admin, .. } = self.ports;
         Endpoints {
+            control_plane_admin_url: self.public(admin[0]),
+            gateway_admin_url: self.public(admin[1]),
+            sender_node_admin_urls: self.ports.nodes.iter().map(|port| self.public(*port)).collect(),
             api_url: self.public(api),
             status_url: self.public(status),
             internal_url: https(internal),
@@ -144,6 +150,8 @@ impl<'a> Plan<'a> {
             .envs(shows("INTERNAL", &self.authority.pair("internal")))
             .env("MUSTER_INTERNAL__TLS__CLIENT_CA", self.authority.bundle())
             .envs(self.publicly("API", "api"))
+            .env("MUSTER_ADMIN__LISTEN", loopback(self.ports.admin[0]))
+            .envs(self.publicly("ADMIN", "health"))
             .ready(Ready::Tcp(self.ports.internal));
         self.common(spec, Service::ControlPlane)
     }
@@ -174,6 +182,8 @@ impl<'a> Plan<'a> {
             .env("MUSTER_MEDIA__TRUSTED_HOSTS", format!("[\"{}\"]", loopback(self.ports.simulator)))
             .envs(self.control_plane_for("gateway"))
             .envs(self.publicly("GRPC", "status"))
+            .env("MUSTER_ADMIN__LISTEN", loopback(self.ports.admin[1]))
+            .envs(self.publicly("ADMIN", "health"))
             .ready(Ready::Tcp(self.ports.webhooks));
         self.common(spec, Service::Gateway)
     }
@@ -220,6 +230,7 @@ pub(super) fn another_control_plane(first: &Spec, api_url: &str) -> Result<(Spec
         .clone()
         .env("MUSTER_API__LISTEN", loopback(api))
         .env("MUSTER_INTERNAL__LISTEN", loopback(internal))
+        .env("MUSTER_ADMIN__LISTEN", loopback(free_port()?))
         .ready(Ready::Tcp(internal));
     spec.name = "control-plane-2".to_owned();
     let scheme = if api_url.starts_with("https") { https } else { http };

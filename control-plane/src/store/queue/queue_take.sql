@@ -18,4 +18,4 @@ WITH candidate AS (
 DELETE FROM queue
 USING within_budget
 WHERE queue.ctid = within_budget.row AND within_budget.used_by_all < $5::integer
-RETURNING queue.message_id, queue.number_id, queue.segments, queue.attempt
+RETURNING queue.message_id, queue.number_id, queue.segments, queue.attempt, queue.due_time

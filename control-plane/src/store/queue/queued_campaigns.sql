@@ -6,7 +6,7 @@ WITH RECURSIVE hop AS (
     FROM hop
     WHERE hop.campaign_id IS NOT NULL
 )
-SELECT c.id, c.tenant_id, c.pool_id, c.state, c.start_time + make_interval(secs => c.validity_s) AS expires_from,
+SELECT c.id, c.tenant_id, c.pool_id, c.state, c.mode, c.start_time + make_interval(secs => c.validity_s) AS expires_from,
        cardinality(c.media_urls) > 0 AS has_media, t.texts_per_day, t.segments_per_second
 FROM hop
 JOIN campaigns c ON c.id = hop.campaign_id

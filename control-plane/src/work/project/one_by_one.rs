@@ -8,6 +8,7 @@ use prost::Message as _;
 
 use super::{Batch, Step};
 use crate::db::{self, SystemTx};
+use crate::metrics::METRICS;
 use crate::store::projections::{RejectedEvent, rejected_event_insert};
 use crate::work::Context;
 use crate::work::facts::Framed;
@@ -97,5 +98,7 @@ async fn set_aside(
     let mut client = context.db.system().await?;
     let tx = SystemTx::begin(&mut client).await?;
     rejected_event_insert(&tx, stream, &rejected).await?;
-    tx.commit().await.context("the event was not set aside")
+    tx.commit().await.context("the event was not set aside")?;
+    METRICS.events_rejected.add(1, &[]);
+    Ok(())
 }
