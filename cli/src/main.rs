@@ -25,12 +25,21 @@ mod watch;
 
 use std::process::ExitCode;
 
-use crate::failure::Exit;
+use crate::failure::{Exit, Failure};
 
-#[tokio::main(flavor = "current_thread")]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     let matches = tree::command().get_matches();
-    let Err(failure) = tree::run(&matches).await else { return ExitCode::SUCCESS };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+    let done = match runtime {
+        Ok(runtime) => {
+            let done = runtime.block_on(tree::run(&matches));
+            // Nobody waits for a line that is still to be read from standard input.
+            runtime.shutdown_background();
+            done
+        }
+        Err(error) => Err(Failure::because("cannot begin", error)),
+    };
+    let Err(failure) = done else { return ExitCode::SUCCESS };
     if failure.exit != Exit::Done {
         match matches.get_flag("json") {
             true => eprintln!("{}", failure.json()),

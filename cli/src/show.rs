@@ -99,9 +99,9 @@ impl Output {
     /// Where they are not, or nobody can answer.
     pub(crate) fn sure(self, what: &str) -> Result<()> {
         if !std::io::stdin().is_terminal() {
-            return Err(Failure::usage(format!("{what}: this cannot be undone")).hint("add --yes"));
+            return Err(Failure::usage(format!("{what}: are you sure? Nobody can answer")).hint("add --yes"));
         }
-        let _ = write!(std::io::stderr(), "{what}: this cannot be undone. Are you sure? [y/N] ");
+        let _ = write!(std::io::stderr(), "{what}: are you sure? [y/N] ");
         let mut answer = String::new();
         let read = std::io::stdin().read_line(&mut answer);
         match read.is_ok() && ["y", "yes"].contains(&answer.trim().to_lowercase().as_str()) {

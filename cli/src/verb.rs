@@ -146,7 +146,7 @@ impl Verb {
         self
     }
 
-    /// Asks whether one is sure, because what it does cannot be undone.
+    /// Asks whether one is sure, because what it does is not easily undone.
     pub(crate) fn asks(mut self) -> Self {
         let help = "Do not ask whether you are sure. Required where nobody can answer";
         let yes = Arg::new(YES).long(YES).short('y').action(ArgAction::SetTrue).help(help);

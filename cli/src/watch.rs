@@ -108,8 +108,11 @@ async fn follow(
 ) -> Failure {
     let shown = async {
         let mut stream = session.stream(&*request).await?;
+        // The first frame says that everything from now on will come.
+        let mut begins = Some("watching; Ctrl-C ends it");
         while let Some(frame) = stream.try_next().await? {
             *vain = 0;
+            begins.take().into_iter().for_each(|note| output.note(note));
             for event in events(&frame) {
                 match output.is_json() {
                     true => output.line(&event)?,
