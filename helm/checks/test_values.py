@@ -70,9 +70,9 @@ class Refused(unittest.TestCase):
             ("controlPlane.settings.sending_hours.open", "8:00"),
             ("senderNode.settings.call_timeout_s", 30),
             ("kek.current", "K 2026"),
-            ("controlPlane.keda.enabled", True),
             ("migration.mode", "hooks"),
             ("senderNode.keda.maxReplicas", 33),
+            ("controlPlane.keda", {"enabled": True}),
         ):
             with self.subTest(path):
                 self.refused(minimal_with(path, value), "/" + path.replace(".", "/"))
