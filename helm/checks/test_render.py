@@ -110,6 +110,22 @@ class Config(unittest.TestCase):
                     self.assertEqual(kept.read_text(), config(case, service) + "\n", "run helm/checks/write.py")
 
 
+class Monitoring(unittest.TestCase):
+    def test_a_service_monitor_finds_one_service_each(self):
+        for case in ("production", "everything"):
+            services = of_kind(case, "Service").values()
+            for name, monitor in of_kind(case, "ServiceMonitor").items():
+                with self.subTest(case, monitor=name):
+                    wanted = monitor["spec"]["selector"]["matchLabels"].items()
+                    found = [one["metadata"]["name"] for one in services if wanted <= one["metadata"]["labels"].items()]
+                    self.assertEqual([f"{name}-admin"], found)
+
+    def test_prometheus_finds_what_it_is_told_to(self):
+        for kind in ("ServiceMonitor", "PrometheusRule"):
+            for found in of_kind("production", kind).values():
+                self.assertEqual("prometheus", found["metadata"]["labels"]["release"])
+
+
 class Scaling(unittest.TestCase):
     def test_keda_sums_the_lag_of_all_shards(self):
         scaled = of_kind("keda", "ScaledObject")["muster-sender-node"]["spec"]

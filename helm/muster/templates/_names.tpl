@@ -42,13 +42,18 @@ helm.sh/chart: {{ printf "%s-%s" (index . 0).Chart.Name (index . 0).Chart.Versio
 {{- end }}
 {{- end }}
 
-{{/* The head of an object: (list $ "gateway" name annotations). */}}
+{{/* The head of an object: (list $ "gateway" name annotations), and more labels where it has some. */}}
 {{- define "muster.metadata" -}}
 {{- $root := index . 0 -}}
 name: {{ index . 2 }}
 namespace: {{ $root.Release.Namespace }}
 labels:
   {{- include "muster.labels" (list $root (index . 1)) | nindent 2 }}
+  {{- with (slice . 4) }}
+  {{- with first . }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+  {{- end }}
 {{- with merge (dict) (index . 3) $root.Values.commonAnnotations }}
 annotations:
   {{- toYaml . | nindent 2 }}
