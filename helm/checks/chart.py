@@ -1,7 +1,8 @@
 """The chart as Helm's own engine sees it, and where everything lies."""
 
-import logging
+import os
 import re
+from contextlib import contextmanager
 from functools import lru_cache
 from pathlib import Path
 
@@ -12,9 +13,6 @@ ROOT = Path(__file__).resolve().parents[2]
 CHART = ROOT / "helm" / "muster"
 CASES = sorted((CHART / "ci").glob("*-values.yaml"))
 SERVICES = ("control-plane", "sender-node", "gateway")
-
-# The engine logs each `fail` that it is asked to try.
-logging.getLogger("helm_python").setLevel(logging.ERROR)
 
 
 def values(case):
@@ -33,10 +31,25 @@ def rendered(given, namespace="texts"):
 def refusal(given):
     """Why Helm refuses these values; empty where it does not."""
     try:
-        rendered(given)
+        with without_the_engines_log():
+            rendered(given)
     except helm_python.HelmError as error:
         return str(error)
     return ""
+
+
+@contextmanager
+def without_the_engines_log():
+    """The engine writes each `fail` to standard error, too, past Python."""
+    kept = os.dup(2)
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 2)
+    try:
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def documents(text):
