@@ -1,6 +1,7 @@
 """The metrics that there are, by docs/telemetry.md, and those that an expression asks for."""
 
 import re
+from functools import lru_cache
 
 import promql_parser
 import yaml
@@ -15,6 +16,7 @@ OTHERS = {"certmanager_certificate_renewal_timestamp_seconds": {"name"}}
 GRAFANA = {"$__rate_interval": "5m", "$__range": "1h", "$namespace": "texts"}
 
 
+@lru_cache(maxsize=None)
 def documented():
     """Every metric of docs/telemetry.md with its labels; a histogram by the three names that it has."""
     found = {}
@@ -27,6 +29,7 @@ def documented():
     return found
 
 
+@lru_cache(maxsize=None)
 def recorded():
     """The series that our own rules make, with their labels."""
     found = {}
@@ -39,8 +42,8 @@ def recorded():
 
 
 def asked(expression):
-    """The metrics and labels that an expression asks for: pairs of a metric's name and the labels that are matched, and the
-    labels by which it groups. Fails where it cannot be read."""
+    """The metrics that an expression asks for, each with the labels that are matched, and the labels by which it groups.
+    Fails where it cannot be read."""
     for name, value in GRAFANA.items():
         expression = expression.replace(name, value)
     selectors, groups = [], set()

@@ -39,11 +39,22 @@ def inside(path, found):
     return any(path.startswith(f"{other}.") for other, _, _ in found if other not in SECTIONS)
 
 
-SECTIONS = {"defaults", "controlPlane", "senderNode", "gateway", "listeners", "listeners.api", "internalTls.certManager"}
+SECTIONS = {
+    "defaults",
+    "controlPlane",
+    "senderNode",
+    "gateway",
+    "listeners",
+    "listeners.api",
+    "internalTls.certManager",
+}
+
+
+DEFAULTS = yaml.safe_load((CHART / "values.yaml").read_text())
 
 
 def default(path):
-    value = yaml.safe_load((CHART / "values.yaml").read_text())
+    value = DEFAULTS
     for key in path.split("."):
         value = value[key]
     return json.dumps(value)

@@ -81,6 +81,21 @@ class Pods(unittest.TestCase):
                     mounts = [mount["name"] for mount in pod["spec"]["containers"][0].get("volumeMounts", [])]
                     self.assertEqual(sorted(volumes), sorted(mounts))
 
+    def test_a_pod_has_time_to_end(self):
+        """For the pause, for the 25 seconds that a drain may take, and a little. Nothing waits where nobody calls."""
+        self.assertIn(
+            "const DRAIN_MAX: Duration = Duration::from_secs(25);", (ROOT / "runtime/src/supervise.rs").read_text()
+        )
+        pauses = {}
+        for name, pod in pods("minimal").items():
+            if name.startswith("Deployment"):
+                container = pod["spec"]["containers"][0]
+                pauses[name] = container.get("lifecycle", {}).get("preStop", {}).get("sleep", {}).get("seconds", 0)
+                self.assertGreater(pod["spec"]["terminationGracePeriodSeconds"], pauses[name] + 30)
+        self.assertEqual(
+            [5, 5, 0], [pauses[f"Deployment muster-{name}"] for name in ("control-plane", "gateway", "sender-node")]
+        )
+
     def test_other_settings_are_other_pods(self):
         def checksum(given):
             text = rendered(given)["deployments.yaml"]
@@ -89,7 +104,7 @@ class Pods(unittest.TestCase):
         changed = values("minimal")
         changed["gateway"] = {"settings": {"threads": 2}}
         before, after = checksum(values("minimal")), checksum(changed)
-        self.assertEqual(1, sum(old != new for old, new in zip(before, after)))
+        self.assertEqual(1, sum(old != new for old, new in zip(before, after, strict=True)))
 
     def test_no_secret_is_in_what_is_rendered(self):
         """Secrets are referred to, so there is none among the objects."""

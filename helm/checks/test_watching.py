@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import unittest
+from functools import lru_cache
 
 import yaml
 
@@ -19,10 +20,10 @@ RUNBOOKS = ROOT / "docs" / "runbooks"
 SECTIONS = ["## What it means", "## Look", "## Do"]
 
 
+@lru_cache(maxsize=None)
 def rules():
-    for path in RULES:
-        for group in yaml.safe_load(path.read_text())["groups"]:
-            yield from group["rules"]
+    groups = [group for path in RULES for group in yaml.safe_load(path.read_text())["groups"]]
+    return [rule for group in groups for rule in group["rules"]]
 
 
 def alerts():
@@ -83,10 +84,12 @@ class Alerts(unittest.TestCase):
     def test_the_chart_installs_them(self):
         installed = of_kind("production", "PrometheusRule")
         found = [rule for one in installed.values() for group in one["spec"]["groups"] for rule in group["rules"]]
-        self.assertEqual(len(list(rules())), len(found))
+        self.assertEqual(len(rules()), len(found))
         for rule in (rule for rule in found if "alert" in rule):
             # "no-sender-nodes.md" of the base that the values name.
-            self.assertRegex(rule["annotations"]["runbook_url"], r"^https://wiki\.example\.com/muster/runbooks/[a-z-]+\.md$")
+            self.assertRegex(
+                rule["annotations"]["runbook_url"], r"^https://wiki\.example\.com/muster/runbooks/[a-z-]+\.md$"
+            )
 
     def test_one_can_be_left_out(self):
         installed = json.dumps(of_kind("everything", "PrometheusRule"))
