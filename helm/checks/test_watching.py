@@ -62,6 +62,27 @@ class Alerts(unittest.TestCase):
             with self.subTest(rule.get("alert") or rule["record"]):
                 self.assertEqual([], faults(rule["expr"]))
 
+    def test_thresholds_are_bounds_of_buckets(self):
+        """Otherwise there is no such series, and the alert is never heard of."""
+        sources = [ROOT / "runtime/src/telemetry/metrics.rs", *ROOT.glob("*/src/metrics.rs")]
+        arrays = [
+            a for path in sources for a in re.findall(r"\[f64; \d+\] =\s*\[(.*?)\];", path.read_text(), re.DOTALL)
+        ]
+        bounds = {float(bound.replace("_", "")) for array in arrays for bound in array.split(",") if bound.strip()}
+        for rule in rules():
+            for le in re.findall(r'le="([0-9.]+)"', rule["expr"]):
+                self.assertIn(float(le), bounds, rule)
+
+    def test_streams_are_not_taken_for_slow_calls(self):
+        streams = {
+            name
+            for path in (ROOT / "proto/muster/v1").glob("*.proto")
+            for name in re.findall(r"rpc (\w+)\([^;]*\bstream\b", path.read_text())
+        }
+        expression = next(r["expr"] for r in rules() if r.get("labels", {}).get("objective") == "api-latency")
+        left_out = re.search(r'rpc_method!~"(.*?)"', expression)[1]
+        self.assertEqual(set(), {name for name in streams if not re.fullmatch(left_out, f"muster.v1.Any/{name}")})
+
     def test_each_leads_to_its_page(self):
         for rule in alerts():
             name = re.sub(r"(?<!^)(?=[A-Z])", "-", rule["alert"].removeprefix("Muster")).lower() + ".md"
