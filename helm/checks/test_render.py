@@ -96,6 +96,14 @@ class Pods(unittest.TestCase):
             [5, 5, 0], [pauses[f"Deployment muster-{name}"] for name in ("control-plane", "gateway", "sender-node")]
         )
 
+    def test_only_readiness_waits_for_others(self):
+        """A process that cannot reach what it needs is not made better by being killed."""
+        for name, pod in pods("minimal").items():
+            if name.startswith("Deployment"):
+                container = pod["spec"]["containers"][0]
+                asked = [container[f"{probe}Probe"]["httpGet"]["path"] for probe in ("startup", "liveness", "readiness")]
+                self.assertEqual(["/livez", "/livez", "/readyz"], asked)
+
     def test_other_settings_are_other_pods(self):
         def checksum(given):
             text = rendered(given)["deployments.yaml"]
