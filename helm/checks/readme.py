@@ -10,7 +10,7 @@ from chart import CHART
 BEGIN = "<!-- values: made by helm/checks/write.py -->"
 END = "<!-- values end -->"
 # Blocks that are the same as one that is described.
-SAME = ("listeners.webhooks.", "listeners.status.")
+SAME = ("listeners.webhooks.", "listeners.events.")
 
 
 def rows():

@@ -115,7 +115,7 @@ class Refused(unittest.TestCase):
             (minimal_with("database.tls.clientCertificate", True), "needs database.tls.existingSecret"),
             (minimal_with("listeners.api.tls.clientCa", True), "needs listeners.api.tls.existingSecret"),
             (minimal_with("listeners.api.ingress.enabled", True), "listeners.api.ingress.host is required"),
-            (minimal_with("listeners.status.route.enabled", True), "listeners.status.route needs"),
+            (minimal_with("listeners.events.route.enabled", True), "listeners.events.route needs"),
             (minimal_with("gateway.terminationGracePeriodSeconds", 30), "so that what is under way ends"),
             (minimal_with("gateway.autoscaling", {"enabled": True, "minReplicas": 9}), "more than maxReplicas"),
             (minimal_with("senderNode.keda.enabled", True), "natsMonitoring.endpoint is required"),

@@ -9,7 +9,7 @@ api: 7400
 internal: 7401
 admin: 7411
 webhooks: 7421
-status: 7431
+events: 7431
 {{- end }}
 
 {{- define "muster.listen" -}}
@@ -91,10 +91,10 @@ control_plane:
 webhooks:
   {{- include "muster.listenerConfig" (list $root "webhooks") | nindent 2 }}
 grpc:
-  listen: {{ include "muster.listen" (list $root "status") | quote }}
-  {{- if $values.listeners.status.tls.existingSecret }}
+  listen: {{ include "muster.listen" (list $root "events") | quote }}
+  {{- if $values.listeners.events.tls.existingSecret }}
   tls:
-    {{- include "muster.serverFiles" (list "/etc/muster/status" $values.listeners.status.tls.clientCa) | nindent 4 }}
+    {{- include "muster.serverFiles" (list "/etc/muster/events" $values.listeners.events.tls.clientCa) | nindent 4 }}
   {{- end }}
 {{- end }}
 {{- end }}
@@ -148,7 +148,7 @@ database: {{ $values.database.tls.existingSecret | quote }}
 kek: {{ $values.kek.existingSecret | quote }}
 oidc: {{ $values.oidc.ca.existingSecret | quote }}
 {{- else if eq (index . 1) "gateway" }}
-status: {{ $values.listeners.status.tls.existingSecret | quote }}
+events: {{ $values.listeners.events.tls.existingSecret | quote }}
 webhooks: {{ $values.listeners.webhooks.tls.existingSecret | quote }}
 {{- end }}
 {{- end }}
