@@ -61,6 +61,14 @@ nats:
   tls:
     {{- include "muster.clientFiles" (list "/etc/muster/nats" $values.nats.tls) | nindent 4 }}
   {{- end }}
+{{- if ne (index . 1) "senderNode" }}
+media:
+  store: {{ $values.media.store | quote }}
+  {{- with $values.media.options }}
+  store_options:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
 {{- if eq (index . 1) "controlPlane" }}
 api:
   {{- include "muster.listenerConfig" (list $root "api") | nindent 2 }}
