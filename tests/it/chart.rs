@@ -37,8 +37,10 @@ async fn services_read_what_the_chart_writes() -> Result<()> {
     for (program, secrets) in services {
         for case in ["minimal", "everything"] {
             let said = said(case, program, secrets).await?;
-            let further = ["/etc/muster/", "/etc/ca/", "cannot reach NATS"].iter().any(|what| said.contains(what));
-            let refused = ["unknown field", "missing field", "invalid type"].iter().any(|why| said.contains(why));
+            let further =
+                ["/etc/muster/", "/etc/ca/", "cannot reach NATS"].iter().any(|what| said.contains(what));
+            let refused =
+                ["unknown field", "missing field", "invalid type"].iter().any(|why| said.contains(why));
             ensure!(further && !refused, "{} with {case}: {said}", program.display());
         }
     }
