@@ -107,6 +107,7 @@ pub async fn run(config: Config) -> anyhow::Result<()> {
         db: db.clone(),
         bus,
         nudges,
+        ends: Arc::default(),
         claim_deadline: config.claim_deadline(),
         order_deadline: config.order_deadline(),
         receipt_delay: config.receipt_delay(),

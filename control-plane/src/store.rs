@@ -11,6 +11,7 @@ pub(crate) mod accounts;
 pub(crate) mod audit;
 pub(crate) mod campaigns;
 pub(crate) mod claims;
+pub(crate) mod conditions;
 pub(crate) mod contacts;
 pub(crate) mod conversations;
 pub(crate) mod inquiries;
@@ -22,6 +23,7 @@ pub(crate) mod moves;
 pub(crate) mod numbers;
 pub(crate) mod outbox;
 pub(crate) mod plans;
+pub(crate) mod progress;
 pub(crate) mod projections;
 pub(crate) mod purge;
 pub(crate) mod queue;
@@ -34,6 +36,7 @@ pub(crate) mod schema;
 pub(crate) mod tenants;
 pub(crate) mod texts;
 pub(crate) mod transitions;
+pub(crate) mod watchers;
 
 type Parameters<'a> = &'a [&'a (dyn ToSql + Sync)];
 

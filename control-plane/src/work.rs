@@ -1,7 +1,7 @@
 //! The background loops. Each is idempotent, may run twice at once, runs on a timer and on a nudge, and explains
 //! itself at the top of its file.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use muster_runtime::bus::Bus;
@@ -11,12 +11,15 @@ use muster_runtime::supervise::Tasks;
 use crate::db::Database;
 use crate::hours::Window;
 use crate::nudge::Nudges;
+use crate::work::ends::Ends;
 
 mod alarm;
 mod daily;
 mod dispatch;
+pub(crate) mod ends;
 mod facts;
 mod fold;
+mod health;
 mod inbound;
 mod media;
 mod moves;
@@ -25,6 +28,7 @@ mod numbers;
 mod order;
 mod pace;
 mod plan;
+mod progress;
 mod project;
 mod purge;
 mod reap;
@@ -41,6 +45,8 @@ pub(crate) struct Context {
     pub(crate) db: Database,
     pub(crate) bus: Bus,
     pub(crate) nudges: Arc<Nudges>,
+    /// How texts ended that this process projected.
+    pub(crate) ends: Arc<Mutex<Ends>>,
     pub(crate) claim_deadline: Duration,
     pub(crate) order_deadline: Duration,
     pub(crate) receipt_delay: Duration,
@@ -65,6 +71,10 @@ pub(crate) fn start(context: &Context, tasks: &Tasks) {
     tasks.keep_running("relay statuses", move || relay::run_statuses(c.clone()));
     let c = context.clone();
     tasks.keep_running("project", move || project::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("progress", move || progress::run(c.clone()));
+    let c = context.clone();
+    tasks.keep_running("health", move || health::run(c.clone()));
     let c = context.clone();
     tasks.keep_running("reap", move || reap::run(c.clone()));
     let c = context.clone();

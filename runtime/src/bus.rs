@@ -96,8 +96,10 @@ impl Bus {
             .await
             .with_context(|| format!("cannot create the stream {name}"))?;
         let got = &stream.cached_info().config;
+        // Where none is wanted, the server sets a window of its own, and nothing rests on it.
+        let window = |c: &stream::Config| (!wanted.duplicate_window.is_zero()).then_some(c.duplicate_window);
         let facts = |c: &stream::Config| {
-            (c.subjects.clone(), c.retention, c.discard, c.storage, c.num_replicas, c.max_age)
+            (c.subjects.clone(), c.retention, c.discard, c.storage, c.num_replicas, c.max_age, window(c))
         };
         ensure!(
             facts(got) == facts(&wanted),

@@ -41,6 +41,9 @@ pub const SHARD_PULL_EXPIRES: Duration = Duration::from_millis(1_500);
 const EVENTS_AGE_MAX: Duration = Duration::from_hours(7 * 24);
 /// How far back an event stream can resume.
 const STATUS_AGE_MAX: Duration = Duration::from_hours(24);
+/// For how long JetStream knows a frame of statuses again that is published once more: longer than a control-plane that
+/// died before it could note the ack takes to come back. What is published again later comes twice.
+const STATUS_DUPLICATES: Duration = Duration::from_mins(2);
 
 /// The names of one system's streams and subjects.
 #[derive(Clone, Debug)]
@@ -107,6 +110,7 @@ impl Topology {
             Config { max_age: EVENTS_AGE_MAX, ..base(self.events_stream(), self.events_subject()) },
             Config {
                 max_age: STATUS_AGE_MAX,
+                duplicate_window: STATUS_DUPLICATES,
                 ..base(self.status_stream(), format!("{}.status.*", self.prefix))
             },
         ]

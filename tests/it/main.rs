@@ -43,6 +43,7 @@ mod shards;
 mod sign_in;
 mod slow;
 mod stories;
+mod telling;
 mod tenancy;
 mod tenants;
 mod texters;

@@ -30,6 +30,7 @@ use crate::store::contacts::contact_list_get;
 use crate::store::numbers::pool_get;
 use crate::store::routes::pool_carries;
 use crate::store::tenants::tenant_get;
+use crate::store::transitions::Moved;
 
 pub(super) const CAMPAIGN: &str = "tenants/*/campaigns/*";
 const LIST: &str = "tenants/*/contactLists/*";
@@ -179,6 +180,7 @@ impl Api {
             return Err(Error::precondition("CAMPAIGN_STATE", message.to_lowercase()).into());
         };
         let campaign = encode(after);
+        let _telling = self.nudges.telling(Moved(vec![id]));
         tx.commit(act.changed(&encode(before), &campaign)?).await?;
         self.nudges.plan.notify_one();
         self.nudges.dispatch.notify_one();

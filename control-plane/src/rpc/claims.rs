@@ -14,13 +14,14 @@ use uuid::Uuid;
 
 use crate::db::{self, Database, Micros, SystemTx};
 use crate::hours::Window;
+use crate::nudge::Nudges;
 use crate::rpc::Api;
 use crate::store::claims::{
     Grant, Wanted, attempt_from, claim_batch_insert, claim_bound, claims_grant, claims_refused,
 };
 use crate::store::projections::projection_caught_up;
 use crate::store::queue::queue_return;
-use crate::store::transitions::{Attempt, Transition, decide, record};
+use crate::store::transitions::{Attempt, Moved, Transition, decide, record};
 
 /// Messages in one call at most.
 const BATCH_MAX: usize = 1_000;
@@ -48,7 +49,7 @@ fn wanted(request: &ClaimMessagesRequest) -> Result<Vec<Wanted>> {
     let attempts = request.attempts.iter().map(|attempt| attempt_from(*attempt));
     let numbers = frame::ids_from(&request.number_ids).map(|id| Some(id).filter(|id| !id.is_nil()));
     let numbers = numbers.chain(std::iter::repeat(None));
-    let attempts = ids.zip(attempts).map(|(message, attempt)| Attempt { message, attempt });
+    let attempts = ids.zip(attempts).map(|(message, attempt)| Attempt { message, attempt, number: None });
     let mut wanted: Vec<Wanted> =
         attempts.zip(numbers).map(|(attempt, number)| Wanted { attempt, number }).collect();
     wanted.sort_unstable();
@@ -99,6 +100,9 @@ async fn turn_away(
     Ok(moved)
 }
 
+/// What was judged: the grants, and the campaigns that they move.
+type Judged = (Vec<Grant>, Moved);
+
 /// Judges `wanted` in `tx`: what is granted, with everything that follows from it. `None` while the projection is too
 /// far behind to judge: then `tx` must not be committed.
 async fn judge(
@@ -107,7 +111,7 @@ async fn judge(
     wanted: &[Wanted],
     hours: Window,
     now: Micros,
-) -> Result<Option<Vec<Grant>>, db::Error> {
+) -> Result<Option<Judged>, db::Error> {
     let cause: Arc<str> = format!("node:{node}").into();
     // All are on their way at once, in this order: the bound and the look cost no wait.
     let ((), caught_up, grants) =
@@ -123,23 +127,30 @@ async fn judge(
         let granted: Vec<Attempt> = grants.iter().map(|grant| grant.attempt).collect();
         claim_batch_insert(tx, clock::new_id(), node, now, &granted).await?;
     }
-    record(tx, &transitions).await?;
-    Ok(Some(grants))
+    let moved = record(tx, &transitions).await?;
+    Ok(Some((grants, moved)))
 }
 
 /// Claims `wanted` for `node`, in one transaction that asks for its commit within [`JUDGED_WITHIN`], or leaves
 /// nothing behind. The commit itself is waited for: cut off, it would be in doubt, and what it granted would never be
 /// called, whereas a node that learns late what it was granted says of each that it was certainly not called.
-async fn claim(db: &Database, hours: Window, node: &str, wanted: &[Wanted]) -> Result<Vec<Grant>> {
+async fn claim(
+    db: &Database,
+    nudges: &Nudges,
+    hours: Window,
+    node: &str,
+    wanted: &[Wanted],
+) -> Result<Vec<Grant>> {
     let mut client = db.system().await?;
     let judged = async {
         let tx = SystemTx::begin(&mut client).await?;
-        let grants = judge(&tx, node, wanted, hours, Micros::now()).await?;
-        Ok::<_, db::Error>((tx, grants))
+        let judged = judge(&tx, node, wanted, hours, Micros::now()).await?;
+        Ok::<_, db::Error>((tx, judged))
     };
-    let (tx, grants) = tokio::time::timeout(JUDGED_WITHIN, judged).await.map_err(Error::unavailable)??;
-    let grants = grants
+    let (tx, judged) = tokio::time::timeout(JUDGED_WITHIN, judged).await.map_err(Error::unavailable)??;
+    let (grants, moved) = judged
         .ok_or_else(|| Error::unavailable("the projection is behind; a STOP may not have been seen"))?;
+    let _telling = nudges.telling(moved);
     tx.commit().await?;
     Ok(grants)
 }
@@ -155,7 +166,7 @@ impl ClaimService for Api {
         if request.node.is_empty() || request.node.len() > NODE_BYTES_MAX {
             return Err(Error::invalid("node", format!("must have 1 to {NODE_BYTES_MAX} bytes")).into());
         }
-        let grants = claim(&self.db, self.hours, &request.node, &wanted).await?;
+        let grants = claim(&self.db, &self.nudges, self.hours, &request.node, &wanted).await?;
         self.nudges.statuses.notify_one();
         Ok(Response::new(ClaimMessagesResponse { messages: grants.into_iter().map(encode).collect() }))
     }

@@ -25,7 +25,7 @@ use crate::store::messages::{
 };
 use crate::store::queue::queue_return;
 use crate::store::tenants::tenant_window;
-use crate::store::transitions::{Attempt, decide, record};
+use crate::store::transitions::{Attempt, Moved, decide, record};
 
 /// Contacts that a texter takes where the call does not say.
 const CLAIM_DEFAULT: i64 = 50;
@@ -86,7 +86,7 @@ async fn click(
     message: &messages::Message,
     window: Window,
     (texter, session): (&str, &str),
-) -> Result<()> {
+) -> Result<Moved> {
     running(campaign)?;
     if !assignment_end(tx, campaign.id, message.id, texter).await? {
         return Err(not_assigned());
@@ -103,7 +103,7 @@ async fn click(
     message_expire_time_set(tx, message.id, Micros(now.0 + i64::from(campaign.validity_s) * 1_000_000))
         .await?;
     let cause: Arc<str> = format!("texter:{texter}/{session}").into();
-    let attempt = Attempt { message: message.id, attempt: message.attempt };
+    let attempt = Attempt { message: message.id, attempt: message.attempt, number: None };
     let moved = decide(tx, Decision::Queue, MessageStatus::Created, &[attempt], &cause).await?;
     let ids: Vec<Uuid> = moved.iter().map(|transition| transition.message).collect();
     queue_return(tx, &ids, &vec![now; ids.len()]).await?;
@@ -158,15 +158,17 @@ impl Api {
         let campaign = campaign_get(&tx, message.campaign).await?;
         let campaign = campaign.ok_or_else(|| Error::not_found(&request.name))?;
         let window = tenant_window(&tx, tenant.0).await?.and(self.hours);
-        if let Err(error) = click(&tx, &campaign, &message, window, (texter, session)).await {
-            if error.code() != tonic::Code::FailedPrecondition {
-                return Err(error);
+        let moved = match click(&tx, &campaign, &message, window, (texter, session)).await {
+            Ok(moved) => moved,
+            Err(error) if error.code() == tonic::Code::FailedPrecondition => {
+                // Another click of the same texter may have been faster by a moment: that one counts.
+                let now = message_of(&tx, id, &request.name).await?;
+                let sent = now.status != MessageStatus::Created.code();
+                return if sent { theirs(&tx, caller, texter, now).await } else { Err(error) };
             }
-            // Another click of the same texter may have been faster by a moment: that one counts.
-            let now = message_of(&tx, id, &request.name).await?;
-            let sent = now.status != MessageStatus::Created.code();
-            return if sent { theirs(&tx, caller, texter, now).await } else { Err(error) };
-        }
+            Err(error) => return Err(error),
+        };
+        let _telling = self.nudges.telling(moved);
         let before = named(tenant, &message);
         let message = message_of(&tx, id, &request.name).await?;
         tx.commit(act.changed(&before, &named(tenant, &message))?).await?;

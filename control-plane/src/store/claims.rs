@@ -25,6 +25,7 @@ pub(crate) struct Wanted {
 pub(crate) struct Grant {
     pub(crate) attempt: Attempt,
     pub(crate) owner: Owner,
+    pub(crate) number: Uuid,
     pub(crate) account: Uuid,
     pub(crate) to: String,
     pub(crate) from: String,
@@ -33,11 +34,20 @@ pub(crate) struct Grant {
     pub(crate) validity_s: i32,
 }
 
+fn attempt_of(row: &Row) -> Attempt {
+    Attempt {
+        message: row.get("message_id"),
+        attempt: row.get("attempt"),
+        number: Some(row.get("number_id")),
+    }
+}
+
 impl From<Row> for Grant {
     fn from(row: Row) -> Self {
         Self {
-            attempt: Attempt { message: row.get("message_id"), attempt: row.get("attempt") },
+            attempt: attempt_of(&row),
             owner: Owner { tenant: row.get("tenant_id"), campaign: row.get("campaign_id") },
+            number: row.get("number_id"),
             account: row.get("account_id"),
             to: row.get("phone_to"),
             from: row.get("phone_from"),
@@ -56,6 +66,7 @@ impl Grant {
         Transition {
             message: self.attempt.message,
             owner: self.owner,
+            number: self.number,
             from: Some(state(Status::Ordered)),
             since: None,
             to: state(Decision::Claim.to()),
@@ -141,7 +152,7 @@ pub(crate) async fn claims_refused(
     let sql = include_str!("claims/claims_refused.sql");
     let rows = query(tx, sql, &[&ids, &attempts, &Status::Ordered.code(), &now, &numbers]).await?;
     let refused = rows.into_iter().map(|row| {
-        let attempt = Attempt { message: row.get("message_id"), attempt: row.get("attempt") };
+        let attempt = attempt_of(&row);
         let decision = match CampaignState::from_code(row.get("state")) {
             CampaignState::Canceled => Decision::Cancel,
             _ if row.get("opted_out") => Decision::Suppress,
@@ -180,7 +191,11 @@ pub(crate) async fn claim_batches_take(
     for row in rows {
         let ids: Vec<Uuid> = row.get("message_ids");
         let numbers: Vec<i16> = row.get("attempts");
-        attempts.extend(ids.into_iter().zip(numbers).map(|(message, attempt)| Attempt { message, attempt }));
+        attempts.extend(ids.into_iter().zip(numbers).map(|(message, attempt)| Attempt {
+            message,
+            attempt,
+            number: None,
+        }));
     }
     Ok(attempts)
 }

@@ -14,25 +14,32 @@ use crate::store::messages::Message;
 use crate::store::replies::{Kept, Reply};
 use crate::store::{Page, execute, query, query_one, query_opt};
 
-pub(crate) async fn opt_out_insert(tx: &SystemTx<'_>, tenant: Uuid, phone: &str, time: Micros) -> Result<()> {
-    execute(tx, include_str!("conversations/opt_out_insert.sql"), &[&tenant, &phone, &time]).await?;
-    Ok(())
+/// Opts a phone number out. False where it was already.
+pub(crate) async fn opt_out_insert(
+    tx: &SystemTx<'_>,
+    tenant: Uuid,
+    phone: &str,
+    time: Micros,
+) -> Result<bool> {
+    let sql = include_str!("conversations/opt_out_insert.sql");
+    Ok(execute(tx, sql, &[&tenant, &phone, &time]).await? == 1)
 }
 
-pub(crate) async fn opt_out_delete(tx: &SystemTx<'_>, tenant: Uuid, phone: &str) -> Result<()> {
-    execute(tx, include_str!("conversations/opt_out_delete.sql"), &[&tenant, &phone]).await?;
-    Ok(())
+/// Opts a phone number in again. False where it had not opted out.
+pub(crate) async fn opt_out_delete(tx: &SystemTx<'_>, tenant: Uuid, phone: &str) -> Result<bool> {
+    Ok(execute(tx, include_str!("conversations/opt_out_delete.sql"), &[&tenant, &phone]).await? == 1)
 }
 
-/// Opts out the recipients of messages that a provider refused because they had opted out there.
+/// Opts out the recipients of messages that a provider refused because they had opted out there. Returns those who had not
+/// opted out here, with their tenants.
 pub(crate) async fn opt_outs_of_messages(
     tx: &SystemTx<'_>,
     messages: &HashSet<Uuid>,
     time: Micros,
-) -> Result<()> {
+) -> Result<Vec<(Uuid, String)>> {
     let ids: Vec<Uuid> = messages.iter().copied().collect();
-    execute(tx, include_str!("conversations/opt_outs_of_messages.sql"), &[&ids, &time]).await?;
-    Ok(())
+    let rows = query(tx, include_str!("conversations/opt_outs_of_messages.sql"), &[&ids, &time]).await?;
+    Ok(rows.into_iter().map(|row| (row.get("tenant_id"), row.get("phone"))).collect())
 }
 
 /// Notes that `texter` is the last who sent to this message's recipient from its number: whoever replies, replies to them.

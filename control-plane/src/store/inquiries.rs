@@ -56,6 +56,7 @@ impl DueInquiry {
         Transition {
             message: self.message,
             owner: Owner { tenant: self.tenant, campaign: self.campaign },
+            number: self.number,
             from: Some(state()),
             since: Some(self.since),
             to: state(),

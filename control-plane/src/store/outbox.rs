@@ -1,5 +1,6 @@
 //! The outboxes: what was decided in a transaction and must reach JetStream after it.
 
+use deadpool_postgres::Transaction;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result, SystemTx};
@@ -50,11 +51,22 @@ pub(crate) async fn order_frames_revive(tx: &SystemTx<'_>, before: Micros) -> Re
     execute(tx, include_str!("outbox/order_frames_revive.sql"), &[&before]).await
 }
 
-/// Changes of status of one tenant.
+/// What one tenant's watchers are told.
 pub(crate) struct StatusFrameRow {
     pub(crate) id: Uuid,
     pub(crate) tenant: Uuid,
     pub(crate) payload: Vec<u8>,
+}
+
+pub(crate) async fn status_frames_insert(tx: &Transaction<'_>, frames: &[StatusFrameRow]) -> Result<()> {
+    if frames.is_empty() {
+        return Ok(());
+    }
+    let ids: Vec<Uuid> = frames.iter().map(|frame| frame.id).collect();
+    let tenants: Vec<Uuid> = frames.iter().map(|frame| frame.tenant).collect();
+    let payloads: Vec<&[u8]> = frames.iter().map(|frame| frame.payload.as_slice()).collect();
+    execute(tx, include_str!("outbox/status_frames_insert.sql"), &[&ids, &tenants, &payloads]).await?;
+    Ok(())
 }
 
 /// The oldest status frames, locked until the end of the transaction.

@@ -88,6 +88,8 @@ pub(crate) async fn provider_ids_get(tx: &SystemTx<'_>, messages: &[Uuid]) -> Re
 pub(crate) struct StateRow {
     pub(crate) message: Uuid,
     pub(crate) owner: Owner,
+    /// The number of ours that it is sent from.
+    pub(crate) number: Uuid,
     pub(crate) state: State,
     /// Since when.
     pub(crate) since: Micros,
@@ -104,6 +106,7 @@ pub(crate) async fn states_get(tx: &SystemTx<'_>, messages: &[Uuid]) -> Result<V
         Some(StateRow {
             message: row.get("message_id"),
             owner: Owner { tenant: row.get("tenant_id"), campaign: row.get("campaign_id") },
+            number: row.get("number_id"),
             state: State { status, attempt, error },
             since: row.get("update_time"),
         })

@@ -57,7 +57,7 @@ pub(crate) struct Taken {
 
 impl Taken {
     pub(crate) fn attempt(&self) -> Attempt {
-        Attempt { message: self.message, attempt: self.attempt }
+        Attempt { message: self.message, attempt: self.attempt, number: Some(self.number) }
     }
 }
 
@@ -112,7 +112,7 @@ pub(crate) async fn assignments_take_canceled(
 ) -> Result<Vec<Attempt>> {
     let sql = include_str!("queue/assignments_take_canceled.sql");
     let rows = query(tx, sql, &[&campaign, &limit]).await?;
-    Ok(rows.into_iter().map(|row| Attempt { message: row.get(0), attempt: 1 }).collect())
+    Ok(rows.into_iter().map(|row| Attempt { message: row.get(0), attempt: 1, number: None }).collect())
 }
 
 /// Puts messages back into the queue, due at `due_times`: after a withdrawn order or for another attempt.

@@ -65,6 +65,8 @@ pub(crate) struct Answered {
 
 /// A reply that was kept.
 pub(crate) struct Kept {
+    /// Our number; `None` where it is not one of the tenant's.
+    pub(crate) number: Option<Uuid>,
     pub(crate) answers: Option<Answered>,
 }
 
@@ -100,6 +102,7 @@ pub(crate) async fn reply_insert(
     )
     .await?;
     Ok(row.map(|row| Kept {
+        number: row.get("number_id"),
         answers: row.get::<_, Option<Uuid>>("message_id").map(|message| Answered {
             message,
             campaign: row.get("campaign_id"),

@@ -7,6 +7,7 @@ use uuid::Uuid;
 use crate::db::{Micros, Result, SystemTx};
 use crate::store::campaigns::CampaignState;
 use crate::store::tenants::TenantState;
+use crate::store::transitions::Moved;
 use crate::store::{execute, query, query_opt};
 
 /// Statuses in which a text waits, or is on its way to a provider. Its campaign is not over, and it is not erased.
@@ -25,11 +26,12 @@ pub(crate) async fn campaigns_not_ended(tx: &SystemTx<'_>, after: Uuid, limit: i
     Ok(rows.into_iter().map(|row| row.get(0)).collect())
 }
 
-/// Notes of those of `campaigns` that are over that they are, and that their lists were in use until now.
-pub(crate) async fn campaigns_end(tx: &SystemTx<'_>, campaigns: &[Uuid], now: Micros) -> Result<()> {
+/// Notes of those of `campaigns` that are over that they are, and that their lists were in use until now. Returns which.
+pub(crate) async fn campaigns_end(tx: &SystemTx<'_>, campaigns: &[Uuid], now: Micros) -> Result<Moved> {
     let sql = include_str!("retention/campaigns_end.sql");
-    execute(tx, sql, &[&campaigns, &(CampaignState::Canceled as i16), &now, &unfinished()]).await?;
-    Ok(())
+    let canceled = CampaignState::Canceled as i16;
+    let rows = query(tx, sql, &[&campaigns, &canceled, &now, &unfinished()]).await?;
+    Ok(Moved(rows.into_iter().map(|row| row.get(0)).collect()))
 }
 
 /// Tenants with a retention that are to be looked at, where the platform's is `days_max`.

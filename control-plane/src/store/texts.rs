@@ -117,6 +117,7 @@ mod tests {
         Transition {
             message: Uuid::nil(),
             owner: Owner { tenant: Uuid::nil(), campaign: Uuid::nil() },
+            number: Uuid::nil(),
             from: from.map(state),
             since,
             to: state(to),

@@ -10,18 +10,16 @@ use deadpool_postgres::Transaction;
 use futures::future::try_join5;
 use muster_domain::error::{ErrorClass, SendError};
 use muster_domain::status::{Decision, State, Status};
-use muster_proto::internal::v1::{StatusFrame, StatusRecord};
-use muster_runtime::{clock, frame};
-use prost::Message as _;
+use muster_proto::internal::v1::StatusRecord;
+use muster_runtime::frame;
 use uuid::Uuid;
 
 use crate::db::{Micros, Result};
 use crate::store::inquiries::inquiries_insert;
 use crate::store::texts::texts_add;
+use crate::store::watchers::{Record, tell};
 use crate::store::{execute, query};
 
-/// Changes in one status frame at most: some 200 KiB.
-const FRAME_CHANGES_MAX: usize = 2_000;
 /// Slots of counters: more than transactions that run at the same time.
 const COUNTER_SLOTS: i16 = 16;
 
@@ -30,6 +28,8 @@ const COUNTER_SLOTS: i16 = 16;
 pub(crate) struct Attempt {
     pub(crate) message: Uuid,
     pub(crate) attempt: i16,
+    /// The number of ours that it is sent from, where whoever asks knows it: it need not be looked up then.
+    pub(crate) number: Option<Uuid>,
 }
 
 /// Whose message it is.
@@ -44,6 +44,8 @@ pub(crate) struct Owner {
 pub(crate) struct Transition {
     pub(crate) message: Uuid,
     pub(crate) owner: Owner,
+    /// The number of ours that it is sent from.
+    pub(crate) number: Uuid,
     /// `None` for a message that was just planned.
     pub(crate) from: Option<State>,
     /// Since when it was there, where that is known.
@@ -77,12 +79,15 @@ pub(crate) async fn decide(
         &[&ids, &numbers, &from.code(), &decision.to().code(), &now, &decision.forgets_error()],
     )
     .await?;
-    let moved = rows.into_iter().map(|row| {
+    let moved: Vec<Uuid> = rows.iter().map(|row| row.get("message_id")).collect();
+    let number_of = message_numbers(tx, &moved, &attempts).await?;
+    let moved = rows.into_iter().zip(moved).map(|(row, message)| {
         let attempt = row.get::<_, i16>("attempt").unsigned_abs();
         let error = error_from(row.get("error_class"), row.get("error_code"));
         Transition {
-            message: row.get("message_id"),
+            message,
             owner: Owner { tenant: row.get("tenant_id"), campaign: row.get("campaign_id") },
+            number: number_of.get(&message).copied().unwrap_or_default(),
             from: Some(State { status: from, attempt, error: error.clone() }),
             since: None,
             to: State { status: decision.to(), attempt, error },
@@ -94,23 +99,45 @@ pub(crate) async fn decide(
     Ok(moved.collect())
 }
 
+/// The numbers that messages which moved are sent from: those that `attempts` say, and for the rest the database's word.
+async fn message_numbers(
+    tx: &Transaction<'_>,
+    moved: &[Uuid],
+    attempts: &[Attempt],
+) -> Result<HashMap<Uuid, Uuid>> {
+    let mut numbers: HashMap<Uuid, Uuid> =
+        attempts.iter().filter_map(|attempt| Some((attempt.message, attempt.number?))).collect();
+    let unknown: Vec<Uuid> = moved.iter().copied().filter(|message| !numbers.contains_key(message)).collect();
+    if !unknown.is_empty() {
+        let rows = query(tx, include_str!("transitions/message_numbers.sql"), &[&unknown]).await?;
+        numbers
+            .extend(rows.into_iter().map(|row| (row.get::<_, Uuid>("id"), row.get::<_, Uuid>("number_id"))));
+    }
+    Ok(numbers)
+}
+
+/// The campaigns whose counts a transaction changes: whoever commits it has their watchers told where they are.
+#[derive(Debug, Default)]
+#[must_use = "watchers are to be told where these campaigns are"]
+pub(crate) struct Moved(pub(crate) Vec<Uuid>);
+
 /// Writes what must follow `transitions`, in their transaction. The counters come last: their rows are the ones
 /// that everybody wants.
-pub(crate) async fn record(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {
+pub(crate) async fn record(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<Moved> {
     if transitions.is_empty() {
-        return Ok(());
+        return Ok(Moved::default());
     }
     count(transitions);
     let slot = counter_slot();
     try_join5(
         history_add(tx, transitions),
-        frames_insert(tx, transitions),
+        tell(tx, changes(transitions)),
         inquiries_insert(tx, transitions),
         texts_add(tx, transitions, slot),
         counters_add(tx, transitions, slot),
     )
     .await
-    .map(|_| ())
+    .map(|(.., moved)| moved)
 }
 
 /// How many calls ended, as this process recorded it since it began; a call whose end was written twice, because a
@@ -161,27 +188,12 @@ pub(crate) async fn history_add(tx: &Transaction<'_>, transitions: &[Transition]
     Ok(())
 }
 
-async fn frames_insert(tx: &Transaction<'_>, transitions: &[Transition]) -> Result<()> {
-    let mut by_tenant: HashMap<Uuid, Vec<StatusRecord>> = HashMap::new();
-    for transition in transitions.iter().filter(|t| t.from.is_some() || t.to.status != Status::Created) {
-        by_tenant.entry(transition.owner.tenant).or_default().push(status_record(transition));
-    }
-    let mut ids = Vec::new();
-    let mut tenants = Vec::new();
-    let mut payloads = Vec::new();
-    for (tenant, changes) in by_tenant {
-        for chunk in changes.chunks(FRAME_CHANGES_MAX) {
-            ids.push(clock::new_id());
-            tenants.push(tenant);
-            payloads.push(StatusFrame { changes: chunk.to_vec(), ..StatusFrame::default() }.encode_to_vec());
-        }
-    }
-    if ids.is_empty() {
-        return Ok(());
-    }
-    let sql = include_str!("transitions/status_frames_insert.sql");
-    execute(tx, sql, &[&ids, &tenants, &payloads]).await?;
-    Ok(())
+/// What watchers are told of `transitions`: all but that a message was planned.
+fn changes(transitions: &[Transition]) -> impl Iterator<Item = (Uuid, Record)> + '_ {
+    transitions
+        .iter()
+        .filter(|t| t.from.is_some() || t.to.status != Status::Created)
+        .map(|t| (t.owner.tenant, Record::Change(status_record(t))))
 }
 
 fn status_record(transition: &Transition) -> StatusRecord {
@@ -195,7 +207,7 @@ fn status_record(transition: &Transition) -> StatusRecord {
         error_class: u32::from(class_code(transition.to.error.as_ref()).unsigned_abs()),
         error_code: error_code(transition.to.error.as_ref()).to_owned(),
         time_us: transition.time.0,
-        ..StatusRecord::default()
+        number_id: frame::id_bytes(transition.number),
     }
 }
 
@@ -225,7 +237,7 @@ fn counter_slot() -> i16 {
     NEXT.fetch_add(1, Ordering::Relaxed).rem_euclid(COUNTER_SLOTS)
 }
 
-async fn counters_add(tx: &Transaction<'_>, transitions: &[Transition], slot: i16) -> Result<()> {
+async fn counters_add(tx: &Transaction<'_>, transitions: &[Transition], slot: i16) -> Result<Moved> {
     // Sorted by key, for the same reason as ids are.
     let mut deltas: BTreeMap<CounterKey<'_>, i64> = BTreeMap::new();
     for transition in transitions {
@@ -243,7 +255,9 @@ async fn counters_add(tx: &Transaction<'_>, transitions: &[Transition], slot: i1
     let counts: Vec<i64> = deltas.values().copied().collect();
     let sql = include_str!("transitions/counters_add.sql");
     execute(tx, sql, &[&campaigns, &tenants, &statuses, &classes, &codes, &counts, &slot]).await?;
-    Ok(())
+    let mut moved = campaigns;
+    moved.dedup();
+    Ok(Moved(moved))
 }
 
 /// An attempt's number as the database keeps it.

@@ -195,7 +195,7 @@ impl Dispatcher {
         for frame in order::frames(&taken, &moved, senders) {
             order_frame_insert(&tx, &frame).await?;
         }
-        record(&tx, &moved).await?;
+        let _telling = self.context.nudges.telling(record(&tx, &moved).await?);
         tx.commit().await?;
         for message in &taken {
             self.pace.spend(message.number, message.segments);
@@ -315,7 +315,7 @@ impl Dispatcher {
     ) -> anyhow::Result<bool> {
         let tx = SystemTx::begin(client).await?;
         let taken = queue_take_canceled(&tx, campaign.id, CLEAR_MAX).await?;
-        settle(tx, Decision::Cancel, Status::Queued, taken.iter().map(Taken::attempt).collect()).await
+        self.settle(tx, Decision::Cancel, Status::Queued, taken.iter().map(Taken::attempt).collect()).await
     }
 
     async fn clear_expired(
@@ -331,7 +331,7 @@ impl Dispatcher {
         self.expiry_looked.insert(campaign.id, clock::instant());
         let tx = SystemTx::begin(client).await?;
         let taken = queue_take_expired(&tx, campaign.id, CLEAR_MAX).await?;
-        settle(tx, Decision::Expire, Status::Queued, taken.iter().map(Taken::attempt).collect()).await
+        self.settle(tx, Decision::Expire, Status::Queued, taken.iter().map(Taken::attempt).collect()).await
     }
 
     /// Takes unsent messages of canceled click campaigns away from texters.
@@ -347,10 +347,27 @@ impl Dispatcher {
         for campaign in campaigns {
             let tx = SystemTx::begin(client).await?;
             let taken = assignments_take_canceled(&tx, campaign, CLEAR_MAX).await?;
-            more |= settle(tx, Decision::Cancel, Status::Created, taken).await?;
+            more |= self.settle(tx, Decision::Cancel, Status::Created, taken).await?;
         }
         self.assignments_cleared = (!more).then(clock::instant);
         Ok(())
+    }
+
+    /// Ends messages that left the queue without being ordered. Returns whether there were any.
+    async fn settle(
+        &self,
+        tx: SystemTx<'_>,
+        decision: Decision,
+        from: Status,
+        attempts: Vec<Attempt>,
+    ) -> anyhow::Result<bool> {
+        if attempts.is_empty() {
+            return Ok(false);
+        }
+        let moved = decide(&tx, decision, from, &attempts, &cause()).await?;
+        let _telling = self.context.nudges.telling(record(&tx, &moved).await?);
+        tx.commit().await?;
+        Ok(true)
     }
 }
 
@@ -361,20 +378,4 @@ fn rate(segments_per_second: i64) -> f64 {
 
 fn cause() -> Arc<str> {
     "dispatcher".into()
-}
-
-/// Ends messages that left the queue without being ordered. Returns whether there were any.
-async fn settle(
-    tx: SystemTx<'_>,
-    decision: Decision,
-    from: Status,
-    attempts: Vec<Attempt>,
-) -> anyhow::Result<bool> {
-    if attempts.is_empty() {
-        return Ok(false);
-    }
-    let moved = decide(&tx, decision, from, &attempts, &cause()).await?;
-    record(&tx, &moved).await?;
-    tx.commit().await?;
-    Ok(true)
 }

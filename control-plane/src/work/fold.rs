@@ -28,6 +28,7 @@ pub(crate) struct Known {
     pub(crate) before: State,
     pub(crate) now: State,
     owner: Owner,
+    number: Uuid,
     /// Since when it is where it is now.
     since: Micros,
     retry_time: Option<Micros>,
@@ -58,6 +59,7 @@ impl Fold {
             before: row.state.clone(),
             now: row.state,
             owner: row.owner,
+            number: row.number,
             since: row.since,
             retry_time: None,
             capped: false,
@@ -118,6 +120,7 @@ impl Fold {
         self.transitions.push(Transition {
             message: known.message,
             owner: known.owner,
+            number: known.number,
             from: Some(std::mem::replace(&mut known.now, next.clone())),
             since: Some(std::mem::replace(&mut known.since, fact.time)),
             to: next,

@@ -246,6 +246,7 @@ fn step(campaign: &QueuedCampaign, one: &Move, state: State, time: Micros) -> Tr
     Transition {
         message: one.waiting.message,
         owner: Owner { tenant: campaign.tenant, campaign: campaign.id },
+        number: one.to,
         from: Some(state.clone()),
         since: None,
         to: state,

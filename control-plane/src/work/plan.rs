@@ -25,7 +25,7 @@ use crate::store::numbers::pool_numbers;
 use crate::store::plans::{Plan, assignments_insert, messages_insert, queue_insert};
 use crate::store::routes::routes_of;
 use crate::store::tenants::tenant_window;
-use crate::store::transitions::{Owner, Transition, record};
+use crate::store::transitions::{Moved, Owner, Transition, record};
 use crate::work::Context;
 use crate::work::numbers::Numbers;
 
@@ -91,6 +91,8 @@ async fn plan_page(context: &Context, campaign: &Campaign) -> anyhow::Result<boo
         return Ok(true);
     }
     write(&tx, campaign, &plans, sending.now).await?;
+    // Also where nothing was planned: that all of it is, is news.
+    let _telling = context.nudges.telling(Moved(vec![campaign.id]));
     tx.commit().await?;
     if campaign.mode == Mode::Broadcast {
         context.nudges.dispatch.notify_one();
@@ -157,6 +159,7 @@ async fn write(tx: &SystemTx<'_>, campaign: &Campaign, plans: &[Plan], now: Micr
         .map(|plan| Transition {
             message: plan.message,
             owner: Owner { tenant: campaign.tenant, campaign: campaign.id },
+            number: plan.number,
             from: None,
             since: None,
             to: State { status, ..State::CREATED },
@@ -165,6 +168,6 @@ async fn write(tx: &SystemTx<'_>, campaign: &Campaign, plans: &[Plan], now: Micr
             provider_message_id: String::new(),
         })
         .collect();
-    record(tx, &transitions).await?;
+    let _campaign = record(tx, &transitions).await?;
     Ok(())
 }

@@ -13,6 +13,7 @@ mod source;
 mod stream;
 
 use std::collections::HashSet;
+use std::sync::PoisonError;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail, ensure};
@@ -31,12 +32,13 @@ use crate::store::projections::{
 };
 use crate::store::queue::queue_return;
 use crate::store::transitions::record;
+use crate::store::watchers::{OptOutCause, Record, tell};
 use crate::work::Context;
-use crate::work::facts::Framed;
+use crate::work::facts::{self, Framed};
 use crate::work::fold::{Fold, Known};
+use crate::work::inbound::{self, opt_out_record};
 use crate::work::project::source::Source;
 use crate::work::project::stream::{Seen, Watched};
-use crate::work::{facts, inbound};
 
 /// Frames applied in one transaction at most, of some hundred events each.
 const FRAMES_MAX: usize = 100;
@@ -155,13 +157,15 @@ async fn apply(context: &Context, stream: &str, step: &Step<'_>) -> anyhow::Resu
         tokio::time::sleep(STANDBY).await;
         bail!("another projector is at work");
     }
-    follow(&tx, &fold, now).await?;
+    let mut told = follow(&tx, &fold, now).await?;
     for event in &facts.unreadable {
         rejected_event_insert(&tx, stream, event).await?;
     }
-    let replies_repeated = inbound::apply(&tx, facts.inbound).await?;
-    record(&tx, &fold.transitions).await?;
+    let replies_repeated = inbound::apply(&tx, facts.inbound, &mut told).await?;
+    tell(&tx, told).await?;
+    let _telling = context.nudges.telling(record(&tx, &fold.transitions).await?);
     tx.commit().await.context("the step was not committed")?;
+    context.ends.lock().unwrap_or_else(PoisonError::into_inner).learn(&fold.transitions, now);
     count::add(fold.repeated + replies_repeated, fold.unmatched.len(), facts.unreadable.len());
     if fold.retries().next().is_some() {
         context.nudges.dispatch.notify_one();
@@ -173,8 +177,9 @@ fn as_move(known: &Known) -> Move<'_> {
     Move { message: known.message, from: &known.before, to: &known.now }
 }
 
-/// What follows from the new states: another attempt, a number that is held, an opt-out that the provider knew of, receipts to be kept.
-async fn follow(tx: &SystemTx<'_>, fold: &Fold, now: Micros) -> anyhow::Result<()> {
+/// What follows from the new states: another attempt, a number that is held, an opt-out that the provider knew of, receipts
+/// to be kept. Returns what watchers are told of it.
+async fn follow(tx: &SystemTx<'_>, fold: &Fold, now: Micros) -> anyhow::Result<Vec<(Uuid, Record)>> {
     let (retries, due_times): (Vec<Uuid>, Vec<Micros>) = fold.retries().unzip();
     if !retries.is_empty() {
         queue_return(tx, &retries, &due_times).await?;
@@ -184,11 +189,14 @@ async fn follow(tx: &SystemTx<'_>, fold: &Fold, now: Micros) -> anyhow::Result<(
         numbers_hold(tx, &capped, &until).await?;
     }
     let opted_out: HashSet<Uuid> = fold.opted_out_at_provider().collect();
+    let mut told = Vec::new();
     if !opted_out.is_empty() {
-        opt_outs_of_messages(tx, &opted_out, now).await?;
+        for (tenant, phone) in opt_outs_of_messages(tx, &opted_out, now).await? {
+            told.push((tenant, opt_out_record(phone, true, OptOutCause::Provider, now)));
+        }
     }
     if !fold.unmatched.is_empty() {
         unmatched_receipts_insert(tx, &fold.unmatched).await?;
     }
-    Ok(())
+    Ok(told)
 }

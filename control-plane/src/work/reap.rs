@@ -34,7 +34,7 @@ async fn reap(context: &Context, cause: &Arc<str>) -> anyhow::Result<bool> {
         return Ok(false);
     }
     let moved = decide(&tx, Decision::Reap, Status::Claimed, &attempts, cause).await?;
-    record(&tx, &moved).await?;
+    let _telling = context.nudges.telling(record(&tx, &moved).await?);
     tx.commit().await?;
     if !moved.is_empty() {
         tracing::warn!(

@@ -1,9 +1,11 @@
 //! The relays: publish what the outboxes hold, and let go of it only after JetStream's ack. A crash in between
-//! publishes again, which is harmless: orders are claimed at most once, and watchers are told at least once.
+//! publishes again, which is harmless: orders are claimed at most once, and watchers are told at least once. JetStream
+//! knows most of what watchers are told again by its id, and drops it; orders have none, because the sweeper publishes
+//! them again on purpose.
 
 use std::time::Duration;
 
-use bytes::Bytes;
+use async_nats::jetstream::message::PublishMessage;
 use futures::future::try_join_all;
 use muster_runtime::bus::Bus;
 use uuid::Uuid;
@@ -40,14 +42,14 @@ async fn relay_orders(context: &Context) -> anyhow::Result<bool> {
     let topology = &context.bus.topology;
     let messages = frames
         .into_iter()
-        .map(|row| (topology.work_subject(row.shard.unsigned_abs()), order::published(row)));
+        .map(|row| (topology.work_subject(row.shard.unsigned_abs()), to_publish(order::published(row))));
     publish_all(&context.bus, messages).await?;
     order_frames_published(&tx, &ids).await?;
     tx.commit().await?;
     Ok(true)
 }
 
-/// Relays status changes to the gateways' watchers.
+/// Relays what happened to the gateways' watchers.
 pub(crate) async fn run_statuses(context: Context) -> anyhow::Result<()> {
     loop {
         if !relay_statuses(&context).await? {
@@ -65,19 +67,28 @@ async fn relay_statuses(context: &Context) -> anyhow::Result<bool> {
     }
     let ids: Vec<Uuid> = frames.iter().map(|frame| frame.id).collect();
     let topology = &context.bus.topology;
-    let messages =
-        frames.into_iter().map(|row| (topology.status_subject(row.tenant), Bytes::from(row.payload)));
+    let messages = frames.into_iter().map(|row| {
+        let message = to_publish(row.payload.into()).message_id(row.id.simple().to_string());
+        (topology.status_subject(row.tenant), message)
+    });
     publish_all(&context.bus, messages).await?;
     status_frames_delete(&tx, &ids).await?;
     tx.commit().await?;
     Ok(true)
 }
 
+fn to_publish(payload: bytes::Bytes) -> PublishMessage {
+    PublishMessage::build().payload(payload)
+}
+
 /// Publishes in order, then waits for all acks together.
-async fn publish_all(bus: &Bus, messages: impl Iterator<Item = (String, Bytes)>) -> anyhow::Result<()> {
+async fn publish_all(
+    bus: &Bus,
+    messages: impl Iterator<Item = (String, PublishMessage)>,
+) -> anyhow::Result<()> {
     let mut acks = Vec::new();
-    for (subject, payload) in messages {
-        acks.push(bus.jetstream.publish(subject, payload).await?.into_future());
+    for (subject, message) in messages {
+        acks.push(bus.jetstream.send_publish(subject, message).await?.into_future());
     }
     try_join_all(acks).await?;
     Ok(())

@@ -51,7 +51,7 @@ async fn end(context: &Context, after: Uuid) -> anyhow::Result<Uuid> {
     let mut client = context.db.system().await?;
     let tx = SystemTx::begin(&mut client).await?;
     let campaigns = campaigns_not_ended(&tx, after, CAMPAIGNS).await?;
-    campaigns_end(&tx, &campaigns, Micros::now()).await?;
+    let _telling = context.nudges.telling(campaigns_end(&tx, &campaigns, Micros::now()).await?);
     tx.commit().await?;
     let more = i64::try_from(campaigns.len())? == CAMPAIGNS;
     Ok(campaigns.last().filter(|_| more).copied().unwrap_or_default())

@@ -14,6 +14,6 @@ WHERE s.message_id = wanted.message_id AND s.attempt = wanted.attempt AND s.stat
   AND ($8::smallint[])[substr(m.phone, 3, 3)::integer + 1] < least(t.close_minute, $10)
   AND t.state = $11
   AND NOT EXISTS (SELECT FROM opt_outs o WHERE o.tenant_id = m.tenant_id AND o.phone = m.phone)
-RETURNING s.message_id, s.attempt, s.tenant_id, s.campaign_id, n.account_id, m.phone AS phone_to,
+RETURNING s.message_id, s.attempt, s.tenant_id, s.campaign_id, m.number_id, n.account_id, m.phone AS phone_to,
           n.phone AS phone_from, m.body, c.media_urls,
           greatest(1, extract(epoch FROM s.expire_time - $5))::integer AS validity_s

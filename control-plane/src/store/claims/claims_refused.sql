@@ -1,4 +1,4 @@
-SELECT s.message_id, s.attempt, c.state, s.expire_time <= $4 OR m.phone IS NULL AS expired,
+SELECT s.message_id, s.attempt, m.number_id, c.state, s.expire_time <= $4 OR m.phone IS NULL AS expired,
        coalesce(m.phone, '') AS phone, t.open_minute, t.close_minute,
        EXISTS (SELECT FROM opt_outs o WHERE o.tenant_id = m.tenant_id AND o.phone = m.phone) AS opted_out
 FROM unnest($1::uuid[], $2::smallint[], $5::uuid[]) AS wanted (message_id, attempt, number_id)

@@ -25,4 +25,6 @@ WITH answered AS (
     SELECT new.id, $2, kept.id, new.place, new.object_key, $10
     FROM kept CROSS JOIN unnest($13::uuid[], $14::text[]) WITH ORDINALITY AS new (id, object_key, place)
 )
-SELECT kept.message_id, kept.campaign_id, (SELECT time FROM answered) AS text_time FROM kept
+SELECT kept.message_id, kept.campaign_id, (SELECT time FROM answered) AS text_time,
+       (SELECT id FROM phone_numbers WHERE tenant_id = $2 AND phone = $6) AS number_id
+FROM kept

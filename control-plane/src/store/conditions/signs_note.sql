@@ -1,0 +1,1 @@
+UPDATE phone_numbers SET sign_time = $2 WHERE id = ANY ($1)

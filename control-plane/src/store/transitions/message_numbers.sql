@@ -1,0 +1,1 @@
+SELECT id, number_id FROM messages WHERE id = ANY ($1)
