@@ -31,7 +31,7 @@ fmt:
 
 # All that is checked without running anything.
 lint:
-    .ci/run fmt clippy buf-lint buf-format buf-breaking deny
+    .ci/run fmt clippy buf-lint buf-format buf-breaking deny chart
 
 # All that must hold before a change goes in.
 ci:

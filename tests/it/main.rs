@@ -2,6 +2,7 @@
 
 mod access;
 mod audit;
+mod chart;
 mod circuits;
 mod claims;
 mod cli;
