@@ -31,33 +31,36 @@ const SILENCE_US: i64 = WINDOW_MIN * 60_000_000;
 /// Runs the judge of numbers.
 pub(crate) async fn run(context: Context) -> anyhow::Result<()> {
     let mut nodes = Nodes::listen(&context.bus).await?;
-    let mut before = HashMap::new();
+    let mut before = None;
     loop {
         tokio::time::sleep(TIMER).await;
         nodes.hear();
-        let now = nodes.rooms();
-        judge(&context, &Reach { now: &now, before: &before }).await?;
+        let now = nodes.are_heard().then(|| nodes.rooms());
+        judge(&context, &Reach { now: now.as_ref(), before: before.as_ref() }).await?;
         before = now;
     }
 }
 
-/// Which accounts' providers answer, as nodes said now and at the look before: only what they say twice counts.
+/// Which accounts' providers answer, as nodes said now and at the look before: only what they say twice counts. A node whose
+/// calls are not answered says so until they are; so a provider of which no node speaks answers. `None`: no node was heard.
 struct Reach<'a> {
-    now: &'a HashMap<Uuid, Room>,
-    before: &'a HashMap<Uuid, Room>,
+    now: Option<&'a HashMap<Uuid, Room>>,
+    before: Option<&'a HashMap<Uuid, Room>>,
 }
 
 impl Reach<'_> {
     /// Whether an account's provider answers; `None` where nobody can say.
     fn answers(&self, account: Uuid) -> Option<bool> {
-        let answers =
-            |rooms: &HashMap<Uuid, Room>| rooms.get(&account).map(|room| *room != Room::CircuitOpen);
+        let answers = |rooms: Option<&HashMap<Uuid, Room>>| {
+            rooms.map(|rooms| rooms.get(&account) != Some(&Room::CircuitOpen))
+        };
         answers(self.now).filter(|now| answers(self.before) == Some(*now))
     }
 
     /// The accounts whose providers do not answer.
     fn silent(&self) -> Vec<Uuid> {
-        self.now.keys().copied().filter(|account| self.answers(*account) == Some(false)).collect()
+        let spoken_of = self.now.into_iter().flat_map(HashMap::keys).copied();
+        spoken_of.filter(|account| self.answers(*account) == Some(false)).collect()
     }
 }
 

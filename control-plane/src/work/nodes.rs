@@ -65,6 +65,11 @@ impl Nodes {
         self.loads.retain(|_, (heard, _)| clock::since(*heard) < SILENCE_MAX);
     }
 
+    /// Whether any node was heard lately.
+    pub(crate) fn are_heard(&self) -> bool {
+        !self.loads.is_empty()
+    }
+
     /// What each account that any node speaks of has room for. An account that nobody speaks of is free.
     pub(crate) fn rooms(&self) -> HashMap<Uuid, Room> {
         rooms(self.loads.values().flat_map(|(_, loads)| loads))

@@ -245,6 +245,7 @@ pub(super) fn another_gateway(first: &Spec) -> Result<(Spec, u16)> {
         .env("MUSTER_NODE", "gateway-2")
         .env("MUSTER_WEBHOOKS__LISTEN", loopback(webhooks))
         .env("MUSTER_GRPC__LISTEN", loopback(status))
+        .env("MUSTER_ADMIN__LISTEN", loopback(free_port()?))
         .ready(Ready::Tcp(webhooks));
     spec.name = "gateway-2".to_owned();
     Ok((spec, webhooks))

@@ -14,14 +14,15 @@ fn sign(condition: Option<Condition>) -> Sign {
     Sign { number: NUMBER, condition, fresh: true, counts: Counts::default() }
 }
 
-fn rooms(room: Option<Room>) -> HashMap<Uuid, Room> {
-    room.into_iter().map(|room| (ACCOUNT, room)).collect()
+fn rooms(room: Room) -> HashMap<Uuid, Room> {
+    HashMap::from([(ACCOUNT, room)])
 }
 
-/// How a number does that did as `before`, with its last sign so long ago, where nodes said the same of its account twice.
+/// How a number does that did as `before`, with its last sign so long ago, where nodes said the same of its account twice, or
+/// none was heard.
 fn judged(before: Condition, since_sign_us: i64, said: Option<Condition>, room: Option<Room>) -> Condition {
-    let rooms = rooms(room);
-    let reach = Reach { now: &rooms, before: &rooms };
+    let rooms = room.map(rooms);
+    let reach = Reach { now: rooms.as_ref(), before: rooms.as_ref() };
     condition(Some(&row(before, since_sign_us)), Some(&sign(said)), &reach, NOW)
 }
 
@@ -47,20 +48,28 @@ fn every_trouble_ends_without_a_sign() {
 
 #[test]
 fn only_what_nodes_say_twice_counts() {
-    let (open, free, nothing) = (rooms(Some(Room::CircuitOpen)), rooms(Some(Room::Free)), rooms(None));
-    for (before, now) in [(&open, &free), (&free, &open), (&nothing, &open), (&open, &nothing)] {
+    let (open, free) = (rooms(Room::CircuitOpen), rooms(Room::Free));
+    let (open, free) = (Some(&open), Some(&free));
+    for (before, now) in [(open, free), (free, open), (None, open), (open, None)] {
         let reach = Reach { now, before };
         assert_eq!(reach.answers(ACCOUNT), None);
         for condition_before in [Condition::Well, Condition::Unreachable] {
             assert_eq!(condition(Some(&row(condition_before, 0)), None, &reach, NOW), condition_before);
         }
     }
-    assert_eq!(Reach { now: &open, before: &open }.silent(), [ACCOUNT]);
+    assert_eq!(Reach { now: open, before: open }.silent(), [ACCOUNT]);
 }
 
 #[test]
 fn a_number_that_nobody_wrote_down_is_judged_by_its_ends() {
-    let reach = Reach { now: &rooms(None), before: &rooms(None) };
+    let reach = Reach { now: None, before: None };
     assert_eq!(condition(None, Some(&sign(Some(Condition::Poor))), &reach, NOW), Condition::Poor);
     assert_eq!(condition(None, Some(&sign(None)), &reach, NOW), Condition::Well);
+}
+
+#[test]
+fn a_provider_of_which_no_node_speaks_any_more_answers() {
+    let others = HashMap::new();
+    let reach = Reach { now: Some(&others), before: Some(&others) };
+    assert_eq!(condition(Some(&row(Condition::Unreachable, 0)), None, &reach, NOW), Condition::Well);
 }
