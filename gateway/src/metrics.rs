@@ -40,7 +40,7 @@ impl Metrics {
                 .with_unit("{stream}")
                 .with_description("Event streams that are open.")
                 .build(),
-            watched: counter("muster.watch.events", "{event}", "Events that watchers were told."),
+            watched: counter("muster.watch.told", "{event}", "Events that watchers were told."),
             watchers_lost: counter(
                 "muster.watchers.lost",
                 "{stream}",

@@ -151,7 +151,7 @@ UNSEEN = {
     "muster_orders_revived_total",  # follows from other faults
     "muster_receipts_unmatched_total",  # for the day a provider changes its receipts
     "muster_claim_wait_seconds",  # a part of the order's duration
-    "muster_watch_events_total",  # the lag says more
+    "muster_watch_told_total",  # the lag says more
 }
 
 

@@ -2,6 +2,7 @@
 
 mod letters;
 mod mutations;
+mod own;
 mod rotation;
 mod table;
 mod wire;
