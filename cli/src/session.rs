@@ -55,7 +55,6 @@ impl Interceptor for Bearer {
 pub(crate) struct Session {
     pub(crate) place: Place,
     api: Channel,
-    events: Channel,
     bearer: Bearer,
     tenant: OnceCell<String>,
 }
@@ -70,12 +69,7 @@ impl Session {
         let bearer =
             bearer.transpose().map_err(|_| Failure::usage("the key has characters that no key has"))?;
         let api = channel(&place, &place.endpoint)?;
-        let events = if place.events_endpoint == place.endpoint {
-            api.clone()
-        } else {
-            channel(&place, &place.events_endpoint)?
-        };
-        Ok(Self { place, api, events, bearer: Bearer(bearer), tenant: OnceCell::new() })
+        Ok(Self { place, api, bearer: Bearer(bearer), tenant: OnceCell::new() })
     }
 
     /// The API, with the key.
@@ -84,8 +78,11 @@ impl Session {
     }
 
     /// The channels of the API and of event streams, without a key.
-    pub(crate) fn doors(&self) -> [(&'static str, Channel); 2] {
-        [("API", self.api.clone()), ("events", self.events.clone())]
+    ///
+    /// # Errors
+    /// Where the authorities cannot be used.
+    pub(crate) fn doors(&self) -> Result<[Channel; 2]> {
+        Ok([self.api.clone(), channel(&self.place, &self.place.events_endpoint)?])
     }
 
     /// Makes a call. A read that nobody answered is made again, three times.
@@ -115,7 +112,7 @@ impl Session {
     ) -> Result<DynamicMessage> {
         let mut pauses = AGAIN_AFTER.iter().filter(|_| is_read(rpc));
         loop {
-            let (mut grpc, path) = self.grpc(rpc).await?;
+            let (mut grpc, path) = self.grpc(self.api.clone(), rpc).await?;
             let mut asked = Request::new(request.clone());
             asked.set_timeout(CALL_WITHIN);
             match grpc.unary(asked, path, Dynamic(rpc.output())).await {
@@ -138,15 +135,26 @@ impl Session {
         request: &R,
     ) -> Result<impl Stream<Item = Result<DynamicMessage>> + Unpin + use<R>> {
         let rpc = api::rpc::<R>();
-        let (mut grpc, path) = self.grpc(&rpc).await?;
+        // Its own connection: one that broke under an earlier stream may have taken its channel with it.
+        let channel = channel(&self.place, self.address(&rpc))?;
+        let (mut grpc, path) = self.grpc(channel, &rpc).await?;
         let answer =
             grpc.server_streaming(Request::new(api::reflect(request)?), path, Dynamic(rpc.output())).await?;
         Ok(answer.into_inner().map_err(Failure::from))
     }
 
-    async fn grpc(&self, rpc: &MethodDescriptor) -> Result<(Grpc<Authorized>, PathAndQuery)> {
-        let channel = if rpc.parent_service().name() == "EventService" { &self.events } else { &self.api };
-        let mut grpc = Grpc::new(InterceptedService::new(channel.clone(), self.bearer.clone()))
+    /// Where an rpc is served.
+    fn address(&self, rpc: &MethodDescriptor) -> &Uri {
+        let at_gateway = rpc.parent_service().name() == "EventService";
+        if at_gateway { &self.place.events_endpoint } else { &self.place.endpoint }
+    }
+
+    async fn grpc(
+        &self,
+        channel: Channel,
+        rpc: &MethodDescriptor,
+    ) -> Result<(Grpc<Authorized>, PathAndQuery)> {
+        let mut grpc = Grpc::new(InterceptedService::new(channel, self.bearer.clone()))
             .max_decoding_message_size(ANSWER_BYTES_MAX);
         grpc.ready().await.map_err(|error| Failure::new(Exit::Unavailable, error.to_string()))?;
         let path = format!("/{}/{}", rpc.parent_service().full_name(), rpc.name());

@@ -10,11 +10,11 @@ use muster_proto::v1::watch_events_request::Start;
 use muster_proto::v1::{WatchEventsRequest, WatchEventsResponse};
 use prost_reflect::{DynamicMessage, Value};
 use prost_types::Timestamp;
-use tonic::{Code, Status};
+use tonic::Code;
 use tonic_types::StatusExt as _;
 
 use crate::api;
-use crate::failure::{self, Failure, Result};
+use crate::failure::{self, Exit, Failure, Result};
 use crate::flags;
 use crate::resource::{CAMPAIGN, MESSAGE, NUMBER};
 use crate::session::Session;
@@ -127,8 +127,8 @@ async fn follow(
         }
         Result::Ok(())
     };
-    // A stream never ends by itself.
-    let ended = || Failure::from(Status::from(std::io::Error::from(std::io::ErrorKind::ConnectionAborted)));
+    // A stream never ends by itself: this is a gateway that went away in order.
+    let ended = || Failure::new(Exit::Unavailable, "the gateway ended the stream");
     shown.await.err().unwrap_or_else(ended)
 }
 
@@ -140,7 +140,7 @@ fn events(frame: &DynamicMessage) -> Vec<DynamicMessage> {
 
 /// Whether the stream is to be opened again, and from where.
 fn go_on(failure: &Failure, request: &mut WatchEventsRequest) -> bool {
-    let Some(status) = failure.status() else { return false };
+    let Some(status) = failure.status() else { return failure.exit == Exit::Unavailable };
     match status.code() {
         // A gateway or a proxy that goes away breaks streams off with any of these.
         Code::Unavailable | Code::Unknown | Code::Cancelled | Code::Internal | Code::DeadlineExceeded => true,
@@ -164,5 +164,31 @@ fn go_on(failure: &Failure, request: &mut WatchEventsRequest) -> bool {
         | Code::Unimplemented
         | Code::DataLoss
         | Code::Unauthenticated => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic::Status;
+
+    use super::*;
+
+    #[test]
+    fn a_stream_goes_on_after_what_passes() {
+        let mut request = WatchEventsRequest::default();
+        let ended = Failure::new(Exit::Unavailable, "the gateway ended the stream");
+        assert!(go_on(&ended, &mut request));
+        // Nobody reads what it writes, or the credential was revoked.
+        assert!(!go_on(&Failure::new(Exit::Done, "nobody reads on"), &mut request));
+        for (code, goes_on) in
+            [(Code::Unavailable, true), (Code::Unauthenticated, false), (Code::OutOfRange, false)]
+        {
+            assert_eq!(go_on(&Failure::from(code_error(code)), &mut request), goes_on, "{code:?}");
+        }
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "a test plays the server")]
+    fn code_error(code: Code) -> Status {
+        Status::new(code, "")
     }
 }

@@ -26,9 +26,8 @@ pub(crate) fn status() -> Verb {
 
 async fn look(session: &Session, output: &Output, Nothing {}: Nothing) -> Result<()> {
     let place = &session.place;
-    let [api, events] = session.doors();
-    let (api, events, caller) =
-        tokio::join!(health(api.1), health(events.1), session.get(&GetCallerRequest {}));
+    let [api, events] = session.doors()?;
+    let (api, events, caller) = tokio::join!(health(api), health(events), session.get(&GetCallerRequest {}));
     let caller: std::result::Result<GetCallerResponse, Failure> = caller;
     let (who, tenant) = match &caller {
         Ok(caller) => (caller.caller.clone(), caller.tenant.clone()),

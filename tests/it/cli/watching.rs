@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::process::Stdio;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use muster_proto::v1::{CampaignMode, MessageStatus, Provider};
 use muster_provider_sim::behaviour::Behaviour;
 use muster_tests::stack::Organization;
@@ -36,7 +36,8 @@ impl Watch {
         let mut seen = HashSet::new();
         while seen.len() < wanted {
             let line = timeout(WITHIN, self.events.next_line()).await.context("no event comes")??;
-            let event: Value = serde_json::from_str(&line.context("the watch ended")?)?;
+            let Some(line) = line else { bail!("the watch ended: {:?}", self.notes.next_line().await) };
+            let event: Value = serde_json::from_str(&line)?;
             let change = &event["statusChange"];
             ensure!(change["campaign"] == campaign, "{event}, and {campaign} was awaited");
             if change["status"] == status {
