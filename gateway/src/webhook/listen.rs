@@ -124,6 +124,9 @@ async fn serve(connection: Connection, door: &Door, stop: CancellationToken) {
         http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(door.head_timeout)
+            // While JetStream is waited for, nothing is read: a read that only finds that nothing came costs what the rest
+            // of a small answer does.
+            .half_close(true)
             .max_buf_size(HEAD_BYTES_MAX)
             .serve_connection(TokioIo::new(connection), answer)
     );
